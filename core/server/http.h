@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * HTTP requests as the loop sees them.  The HTTP thread reads a whole request
+ * (bodies up to the route's limit), suspends its connection and posts a
+ * `struct request` to the loop; the handler replies now or later, exactly
+ * once.  Nothing here blocks.
+ */
+#ifndef CORE_SERVER_HTTP_H
+#define CORE_SERVER_HTTP_H
+
+#include <stdbool.h>
+
+#include <jansson.h>
+
+#include "core/util/crypto.h"
+#include "core/util/err.h"
+
+struct server;
+struct request;
+
+enum scope {
+    SCOPE_NONE,     /* no token needed */
+    SCOPE_VIEWER,   /* read */
+    SCOPE_OPERATOR, /* start and stop tasks, change hosts */
+    SCOPE_ADMIN,    /* everything */
+    SCOPE_ENGINE,   /* an engine's session; the handler checks it */
+};
+
+/* What the handler may look at; borrowed until it has replied. */
+const char *request_id(const struct request *r);
+/* The value of "{name}" in the route's path. */
+const char *request_path_value(const struct request *r, const char *name);
+/* A query argument, or NULL. */
+const char *request_query(const struct request *r, const char *name);
+/* The JSON body, checked against the route's schema; NULL when it has none. */
+const json_t *request_body(const struct request *r);
+const char *request_header(const struct request *r, const char *name);
+/* Who asks, for audit: "token 'ci'", "engine 'lab-01'". */
+const char *request_actor(const struct request *r);
+enum scope request_scope(const struct request *r);
+const char *request_remote_address(const struct request *r);
+/* SHA-256 of the client certificate's public key; false without one. */
+bool request_client_key(const struct request *r, struct digest *ret_key);
+/* The revision of If-Match: false when absent.  Routes that need it are
+ * marked in the table and never reach their handler without. */
+bool request_if_match(const struct request *r, uint64_t *ret_revision);
+
+/* Replies.  Each ends the request; `r` is gone afterwards. */
+
+/* Steals `body` (may be NULL for 204).  `revision` > 0 becomes the ETag. */
+void request_reply(struct request *r, unsigned status, json_t *body,
+                   uint64_t revision);
+/* Copies the bytes. `header`/`value`: one further header, or NULL. */
+void request_reply_bytes(struct request *r, unsigned status, const char *type,
+                         const void *data, size_t length, const char *header,
+                         const char *value);
+/* Sends `length` bytes of `fd` and closes it. */
+void request_reply_file(struct request *r, unsigned status, const char *type,
+                        int fd, uint64_t length);
+/* An RFC 9457 document from the catalogue (problem.h), e.g. "not-found". */
+void request_problem(struct request *r, const char *problem,
+                     const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The problem that fits err->code. */
+void request_fail(struct request *r, const struct err *err);
+
+/* A handler that replies later wants to know when the client went away:
+ * fn(arg) runs on the loop, and a reply is still due (it is dropped). */
+void request_on_gone(struct request *r, void (*fn)(void *arg), void *arg);
+
+/* Server-sent events: starts the stream; afterwards `stream_send` any number
+ * of times and `stream_end` once.  fn(arg) when the client went away. */
+struct stream;
+struct stream *request_stream(struct request *r, void (*gone)(void *arg),
+                              void *arg);
+/* -1 when the client reads too slowly and the stream was ended. */
+int stream_send(struct stream *s, const char *text, size_t length);
+void stream_end(struct stream *s);
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * slipwayd as a whole: the parts of one server, made in this order by main.c
+ * and freed in the reverse.  Only the loop's thread touches them, unless a
+ * part's own header says otherwise.
+ */
+#ifndef CORE_SERVER_SERVER_H
+#define CORE_SERVER_SERVER_H
+
+#include <stdbool.h>
+
+struct audit;      /* audit.h: hash-chained record of changes */
+struct boot_table; /* core/boot/boot-table.h: published boot files */
+struct config;     /* config.h: constant after start */
+struct dhcp;       /* dhcp.h */
+struct events;     /* event.h: what clients of the event stream see */
+struct hosts;      /* host.h: machines and their aliases */
+struct http;       /* http.h: the HTTP thread */
+struct images;     /* images.h: catalogue, imports */
+struct loop;
+struct pool;
+struct registry;   /* core/plugin/registry.h: enabled plugins */
+struct sessions;   /* session.h: connected engines */
+struct site;       /* site.h: keys and secrets */
+struct store;      /* store.h: documents */
+struct tasks;      /* task.h */
+struct workers;    /* worker.h: child processes */
+
+struct server {
+    const struct config *config;
+    struct loop *loop;
+    struct pool *pool;
+    struct site *site;
+    struct store *store;
+    struct registry *registry;
+    struct events *events;
+    struct audit *audit;
+    struct hosts *hosts;
+    struct images *images;
+    struct tasks *tasks;
+    struct sessions *sessions;
+    struct boot_table *boot_table;
+    struct workers *workers;
+    struct dhcp *dhcp;
+    struct http *http;
+};
+
+#endif
