@@ -45,6 +45,25 @@ bool request_client_key(const struct request *r, struct digest *ret_key);
  * marked in the table and never reach their handler without. */
 bool request_if_match(const struct request *r, uint64_t *ret_revision);
 
+/* An id for what this request creates: random, or derived from its
+ * Idempotency-Key, so that a repetition after a crash finds the first one's
+ * work (creating conflicts: reply with what is there). */
+void request_new_id(const struct request *r, char out[33]);
+
+/*
+ * Uploads (ROUTE_UPLOAD): the handler runs when the headers are there.  It
+ * either replies (a refusal; the body is not read) or calls request_upload
+ * once: the HTTP thread then writes the body into `fd`, the write end of a
+ * pipe, which it takes, and waits while the pipe is full.  `done` runs on the
+ * loop when `fd` is closed: err NULL and all `length` bytes are written, or
+ * err when the client went away or nobody reads the pipe any more.  The
+ * reader sees an early end then and compares with the declared length.  The
+ * reply is due after `done`.
+ */
+uint64_t request_content_length(const struct request *r);
+typedef void upload_done(void *arg, uint64_t length, const struct err *err);
+void request_upload(struct request *r, int fd, upload_done *done, void *arg);
+
 /* Replies.  Each ends the request; `r` is gone afterwards. */
 
 /* Steals `body` (may be NULL for 204).  `revision` > 0 becomes the ETag. */

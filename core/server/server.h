@@ -24,6 +24,7 @@ struct sessions;   /* session.h: connected engines */
 struct site;       /* site.h: keys and secrets */
 struct store;      /* store.h: documents */
 struct tasks;      /* task.h */
+struct tokens;     /* token.h: who may use REST */
 struct workers;    /* worker.h: child processes */
 
 struct server {
@@ -37,6 +38,7 @@ struct server {
     struct audit *audit;
     struct hosts *hosts;
     struct images *images;
+    struct tokens *tokens;
     struct tasks *tasks;
     struct sessions *sessions;
     struct boot_table *boot_table;

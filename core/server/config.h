@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The configuration file of slipwayd: strict JSON, read once, constant after
+ * start.  slipwayd.json(5) describes each key.
+ */
+#ifndef CORE_SERVER_CONFIG_H
+#define CORE_SERVER_CONFIG_H
+
+#include <stdbool.h>
+
+#include "core/util/err.h"
+#include "core/util/log.h"
+#include "core/util/seam.h"
+
+#define CONFIG_MAX_INTERFACES 8
+#define CONFIG_MAX_POOLS 16
+#define CONFIG_MAX_DNS 4
+#define CONFIG_DEFAULT_PATH SYSCONFDIR "/slipway/slipwayd.json"
+
+struct config_pool {
+    struct in_addr first;
+    struct in_addr last;
+};
+
+/* Only a full DHCP server so far: we give the addresses. */
+struct config_dhcp {
+    struct config_pool pools[CONFIG_MAX_POOLS];
+    size_t pool_count;
+    struct in_addr netmask;
+    struct in_addr router; /* 0.0.0.0 = none is told */
+    struct in_addr dns[CONFIG_MAX_DNS];
+    size_t dns_count;
+    char *domain; /* NULL = none is told */
+    uint64_t lease_ms;
+};
+
+/* 0 = any free port; the ready line tells which. */
+struct config_ports {
+    uint16_t tls;  /* 7443: REST and engines */
+    uint16_t http; /* 7080: boot files and objects */
+    uint16_t dhcp; /* 67 */
+    uint16_t pxe;  /* 4011 */
+    uint16_t tftp; /* 69 */
+};
+
+struct config {
+    char *path;       /* of the file, for messages */
+    char *state_dir;  /* absolute */
+    char *user;       /* name or number to run as; NULL = whoever starts it */
+    char *address;    /* ours on the boot network, told to every client */
+    char *interfaces[CONFIG_MAX_INTERFACES]; /* boot networks' names */
+    size_t interface_count;                  /* 0 = every interface */
+    struct config_ports ports;
+    bool has_dhcp; /* without: no DHCP, no TFTP */
+    struct config_dhcp dhcp;
+    char *store_plugin;   /* "sqlite" */
+    char *store_location; /* default: STATE_DIR/store.db */
+    char *plugin_dir;     /* default: $SLIPWAY_PLUGIN_DIR, then PKGLIBDIR */
+    char *boot_dir;       /* shipped boot files; default: $SLIPWAY_BOOT_DIR,
+                             then PKGDATADIR/boot */
+    enum log_level log_level;
+    enum log_format log_format;
+};
+
+int config_load(const char *path, struct config **ret_config,
+                struct err *err);
+void config_free(struct config *config);
+
+/* STATE_DIR/name; the caller frees it; NULL = no memory. */
+char *config_state_path(const struct config *config, const char *name);
+
+#endif
