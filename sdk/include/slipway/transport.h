@@ -174,9 +174,13 @@ struct slipway_serve_host {
     void (*event)(const struct slipway_serve_host *host, const char *json);
     /* The worker may end now: every transfer is over (after `drain`). */
     void (*drained)(const struct slipway_serve_host *host);
+    /* NUMBER, SIZE (bytes) and BOOL (0 or 1) parameter `index` of the table:
+     * as configured, or the default; SLIPWAY_EINVAL when absent. */
+    int (*param_number)(const struct slipway_serve_host *host, uint64_t index,
+                        uint64_t *ret_value);
 };
 
-SLIPWAY_NO_PADDING(slipway_serve_host, 8 + 19 * sizeof(void *));
+SLIPWAY_NO_PADDING(slipway_serve_host, 8 + 20 * sizeof(void *));
 
 /* What the host offers to a fetching transport. */
 struct slipway_fetch_host {
@@ -204,9 +208,12 @@ struct slipway_fetch_host {
     const char *(*server_list)(const struct slipway_fetch_host *host,
                                uint64_t index);
     /*
-     * Fetches `url` from byte `offset`.  Chunks arrive in `on_data`; then
-     * `on_done` with code 0 or SLIPWAY_E* and the HTTP status (0 = none).
-     * Requests to one server share keep-alive connections.
+     * Fetches `url` ("http://192.0.2.7:7080/path") from byte `offset` of its
+     * content, also when a cache answers with all of it.  Chunks of a 200 or
+     * 206 arrive in `on_data`; then `on_done`, never before this returns,
+     * with the HTTP status (0 = none) and code 0 when the answer was read to
+     * its end.  Requests to one server share keep-alive connections.  NULL =
+     * no memory or not such a URL; `on_done` is not called then.
      */
     struct slipway_http_get *(*http_get)(
         const struct slipway_fetch_host *host, const char *url, uint64_t offset,
@@ -214,7 +221,9 @@ struct slipway_fetch_host {
         void (*on_done)(void *arg, int code, uint64_t status), void *arg);
     void (*http_cancel)(const struct slipway_fetch_host *host,
                         struct slipway_http_get *get);
-    void *reserved; /* NULL */
+    /* The same as in slipway_serve_host. */
+    int (*param_number)(const struct slipway_fetch_host *host, uint64_t index,
+                        uint64_t *ret_value);
 };
 
 SLIPWAY_NO_PADDING(slipway_fetch_host, 8 + 20 * sizeof(void *));
