@@ -1,1 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
+libslipwaycore_la_SOURCES += %D%/plan.c %D%/plan.h

@@ -1,1 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
+libslipwaycore_la_SOURCES += %D%/message.c %D%/message.h
