@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The importer: reads a raw image from a descriptor to its end and leaves its
+ * objects and index in the store.  Compresses, hashes and seals on several
+ * threads, keeps at most a few chunks for each thread in memory, and does not
+ * store chunks of zeros.  On failure no root exists; objects that were already
+ * stored stay, nothing names them.
+ */
+#ifndef CORE_IMAGE_IMPORT_H
+#define CORE_IMAGE_IMPORT_H
+
+#include "core/image/objects.h"
+
+struct import_spec {
+    int fd;              /* pipe, socket or file; borrowed */
+    uint64_t size_bytes; /* declared; the input must end there */
+    enum image_kind kind;
+    uint32_t sector_bytes; /* 512 or 4096; 0 = 512 */
+    unsigned chunk_shift;  /* 0 = CHUNK_SHIFT_DEFAULT */
+    int level;             /* zstd's; 0 = FRAME_LEVEL_DEFAULT */
+    unsigned threads;      /* 0 = one for each processor */
+    const struct seal_secret *secret;
+    /* Called by the reading thread after each chunk; non-zero cancels. */
+    int (*progress)(void *arg, uint64_t done_bytes, uint64_t stored_bytes);
+    void *arg;
+};
+
+/*
+ * Imports and fills everything of `ret` but name, revision and made_s.  A disk
+ * image must be a multiple of its sector size.  Errors: ERR_INVALID (shorter or
+ * longer than declared, changed while it was read), ERR_NO_SPACE, ERR_IO,
+ * ERR_CANCELLED.
+ */
+int import_run(struct objects *objects, const struct import_spec *spec,
+               struct manifest *ret, struct err *err);
+
+#endif

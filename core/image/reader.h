@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reads the plain bytes of a stored image at any offset.  Keeps one index page
+ * and one chunk in memory.  Every object is checked when it is opened.
+ */
+#ifndef CORE_IMAGE_READER_H
+#define CORE_IMAGE_READER_H
+
+#include "core/image/objects.h"
+
+struct image_reader;
+
+/* `objects` and `secret` outlive the reader. */
+struct image_reader *image_reader_new(const struct objects *objects,
+                                      const struct seal_secret *secret,
+                                      const struct digest *index_root,
+                                      struct err *err);
+void image_reader_free(struct image_reader *reader);
+const struct index_root *image_reader_root(const struct image_reader *reader);
+/* A `partition_read`: exactly `length` bytes. */
+int image_reader_read(void *reader, void *data, size_t length, uint64_t offset,
+                      struct err *err);
+DEFINE_AUTO(image_reader, struct image_reader, image_reader_free)
+
+/* What is wrong with a stored image. */
+struct image_damage {
+    void (*found)(void *arg, const struct err *what); /* one sentence each */
+    void *arg;
+    unsigned count; /* set by the check */
+};
+
+/*
+ * Reads every page and object of an image, opens them and compares the plain
+ * digests.  0 when all is well; ERR_CORRUPT and a summary otherwise.
+ */
+int image_check(const struct objects *objects, const struct seal_secret *secret,
+                const struct digest *index_root, struct image_damage *damage,
+                struct err *err);
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The catalogue of images: documents "/v1/image/<name>@<revision>" in the
+ * store, kept in a table in memory too, and the object store behind them.
+ *
+ * A new content of a name is a new revision, counted from 1 and never used
+ * twice: a deleted revision leaves a document that says so.
+ *
+ * Loop thread only; completions run on the loop, never inside the call.
+ */
+#ifndef CORE_SERVER_IMAGES_H
+#define CORE_SERVER_IMAGES_H
+
+#include "core/image/manifest.h"
+#include "core/server/server.h"
+#include "core/util/buf.h"
+
+#define IMAGE_ID_BYTES (IMAGE_NAME_BYTES + 12) /* "name@revision" */
+
+struct image {
+    char id[IMAGE_ID_BYTES];
+    char name[IMAGE_NAME_BYTES];
+    uint64_t revision;
+    enum image_kind kind;
+    uint64_t size_bytes;
+    uint64_t stored_bytes;
+    uint32_t sector_bytes;
+    int64_t made_s;
+    struct digest manifest;
+    struct digest index_root;
+    char min_tier[16];       /* lowest tier of a host that may get it */
+    uint64_t store_revision; /* the ETag */
+    bool deleted;
+};
+
+/* Opens the object store and clears up after killed imports; blocks. */
+int images_new(struct server *server, struct images **ret, struct err *err);
+/* Imports that run end without an image. */
+void images_free(struct images *images);
+/* Fills the table from the store; done(arg, err): err NULL = ready. */
+void images_load(struct images *images,
+                 void (*done)(void *arg, const struct err *err), void *arg);
+
+/* "debian-12" = its newest revision, "debian-12@3" = that one; NULL when there
+ * is none.  Borrowed until control returns to the loop. */
+const struct image *images_find(const struct images *images, const char *ref);
+const struct image *images_by_manifest(const struct images *images,
+                                       const struct digest *manifest);
+/* The images in the order of their ids, `position` from 0; NULL at the end.
+ * Deleted ones are left out. */
+const struct image *images_at(const struct images *images, size_t position);
+size_t images_count(const struct images *images);
+/* What clients see of it. */
+json_t *image_json(const struct image *image);
+
+/* Asked before an image is deleted: a sentence naming what needs it in `why`,
+ * or false.  The tasks set this. */
+typedef bool image_in_use(void *arg, const struct image *image,
+                          char *why, size_t why_bytes);
+void images_set_in_use(struct images *images, image_in_use *in_use, void *arg);
+/* ERR_CONFLICT while it is in use or the document has another revision. */
+void images_delete(struct images *images, const char *id,
+                   uint64_t store_revision,
+                   void (*done)(void *arg, const struct err *err), void *arg);
+
+/*
+ * A signed manifest: its exact text and signature.  Checked before it is handed
+ * out: a damaged file is ERR_CORRUPT and names it.  Borrowed.
+ */
+typedef void image_manifest_got(void *arg, const void *text, size_t length,
+                                const uint8_t *signature,
+                                const struct err *err);
+void images_manifest(struct images *images, const struct digest *manifest,
+                     image_manifest_got *got, void *arg);
+/* The root or a page of the index of that image, plain bytes; ERR_NOT_FOUND
+ * when `page` is neither of this image. */
+typedef void image_page_got(void *arg, const void *data, size_t length,
+                            const struct err *err);
+void images_index(struct images *images, const struct digest *manifest,
+                  const struct digest *page, image_page_got *got, void *arg);
+
+/* One import. */
+struct image_import;
+struct image_import_spec {
+    const char *name; /* copied */
+    enum image_kind kind;
+    uint64_t size_bytes;
+    uint32_t sector_bytes; /* 0 = 512 */
+    const char *min_tier;  /* NULL = "network" */
+    const char *actor;     /* for events */
+    /* `image` is in the catalogue, durably; or err.  Called once, after which
+     * the import is gone. */
+    void (*done)(void *arg, const struct image *image, const struct err *err);
+    void *arg;
+};
+/*
+ * Starts an import worker.  *ret_fd is the write end of a pipe, the caller's:
+ * the content goes there, and closing it ends the content.
+ */
+int image_import_begin(struct images *images,
+                       const struct image_import_spec *spec, int *ret_fd,
+                       struct image_import **ret, struct err *err);
+/* Gives it up; `done` is not called any more. */
+void image_import_cancel(struct image_import *import);
+
+#endif
