@@ -1,2 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-libslipwaycore_la_SOURCES += %D%/message.c %D%/message.h
+libslipwaycore_la_SOURCES += \
+	%D%/http-client.c %D%/http-client.h \
+	%D%/http-response.c %D%/http-response.h \
+	%D%/message.c %D%/message.h \
+	%D%/tls-identity.c %D%/tls-identity.h \
+	%D%/tls-verify.c \
+	%D%/tls.c %D%/tls.h \
+	%D%/trust.c %D%/trust.h
