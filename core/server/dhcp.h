@@ -2,10 +2,18 @@
 /*
  * The DHCP server: pool, reservations, leases, boot answers and the engine's
  * rendezvous.  Talks to the network through the loop's seam only, and asks a
- * policy for everything that is not DHCP.
+ * policy for everything that is not DHCP.  Everything runs on the loop.
+ *
+ * A machine is one client here: leases are kept by Ethernet address, because
+ * firmware, loader, engine and installed system of one machine send different
+ * client identifiers and would otherwise use up an address each (RFC 2131
+ * section 4.2 has it the other way round).  Only a client without an Ethernet
+ * address is kept by its option 61.
  */
 #ifndef CORE_SERVER_DHCP_H
 #define CORE_SERVER_DHCP_H
+
+#include <stdbool.h>
 
 #include <slipway/arch.h>
 
@@ -48,8 +56,97 @@ struct dhcp_policy {
                                const char *role);
     /* Something an admin should see: id and one JSON object (stolen). */
     void (*event)(void *arg, const char *id, void *json);
+    /* True when this address is reserved for a machine other than `mac`, so
+     * that the pool does not give it away.  NULL = nothing is reserved. */
+    bool (*reserved)(void *arg, const char *address, const char *mac);
 };
 
+struct dhcp_range {
+    struct in_addr first;
+    struct in_addr last; /* included */
+};
+
+#define DHCP_DNS_MAX 4
+#define DHCP_POOL_MAX (1u << 18) /* addresses of all ranges together */
+
+/*
+ * One network whose machines we give addresses to.  A request belongs to the
+ * subnet that holds its relay's address (giaddr), or, without a relay, to the
+ * first one of the interface it came in by.
+ */
+struct dhcp_subnet {
+    struct in_addr server;  /* ours, reachable from there: options 54, siaddr */
+    struct in_addr netmask;
+    struct in_addr router;  /* 0 = none */
+    struct in_addr dns[DHCP_DNS_MAX];
+    size_t dns_count;
+    const char *domain;     /* option 15; NULL = none */
+    const struct dhcp_range *ranges; /* inside the subnet, may be none */
+    size_t range_count;
+    unsigned interface_index; /* 0 = any interface */
+    const char *servers;    /* rendezvous: "10.0.0.1:7443,10.0.0.2:7443" */
+    const char *http_base;  /* "http://10.0.0.1:7080", no final slash */
+};
+
+struct dhcp_config {
+    const struct dhcp_subnet *subnets; /* at least one */
+    size_t subnet_count;
+    uint32_t lease_s;          /* 60 or more */
+    uint32_t offer_ms;         /* an offered address is held so long */
+    uint32_t quarantine_s;     /* a declined address is not used so long */
+    const char *lease_log;     /* path of the append-only log */
+    struct datagram_spec port67; /* the socket for DHCP */
+    struct datagram_spec pxe;    /* port 4011 */
+};
+
+/* Sensible values for everything but subnets, log and sockets. */
+void dhcp_config_defaults(struct dhcp_config *config);
+
 struct dhcp;
+
+/*
+ * Reads the lease log back, opens the sockets and serves from then on.
+ * `config` and all it points to are copied; `policy` and what its `arg` points
+ * to outlive the server.  ERR_INVALID names the wrong setting.
+ */
+int dhcp_new(struct loop *loop, const struct dhcp_config *config,
+             const struct dhcp_policy *policy, struct dhcp **ret,
+             struct err *err);
+void dhcp_free(struct dhcp *dhcp);
+
+/* What an admin may see of one lease; text borrowed during the call. */
+struct dhcp_lease_view {
+    const char *address;
+    const char *mac;       /* "" when the client has no Ethernet address */
+    const char *client;    /* hexadecimal key, stable for one client */
+    const char *host_name; /* what the client calls itself, "" = nothing */
+    const char *state;     /* "offered", "bound", "released", "expired",
+                              "declined" */
+    int64_t until_s;       /* calendar time of its end */
+};
+
+/* Calls fn for every lease in order of addresses, also for ended ones that are
+ * kept so that a machine gets its address again. */
+void dhcp_leases(struct dhcp *dhcp,
+                 void (*fn)(void *arg, const struct dhcp_lease_view *lease),
+                 void *arg);
+
+/* Since the start.  Each packet that arrives ends in exactly one of answered,
+ * silent and malformed. */
+struct dhcp_counters {
+    uint64_t received;
+    uint64_t answered;  /* a reply went out */
+    uint64_t silent;    /* no reply, as the protocol or the policy wants */
+    uint64_t malformed;
+    uint64_t offers;
+    uint64_t acks;
+    uint64_t naks;
+    uint64_t exhausted; /* no free address */
+    uint64_t log_failed; /* ACKs that were not sent for that reason */
+    uint64_t log_syncs;
+    uint64_t pool_size;
+    uint64_t pool_free; /* never used or ended */
+};
+void dhcp_counters(const struct dhcp *dhcp, struct dhcp_counters *ret);
 
 #endif
