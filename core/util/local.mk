@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 libslipwayutil_la_SOURCES += \
 	%D%/buf.c %D%/buf.h \
 	%D%/bytes.h \

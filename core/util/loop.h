@@ -43,6 +43,11 @@ void loop_watch_cancel(struct loop_watch *watch); /* NULL is fine */
  * memory. */
 int loop_post(struct loop *loop, void (*fn)(void *arg), void *arg);
 
+/* Work that other threads do for this loop and will post about: while any is
+ * held, a simulation waits for the post instead of moving its clock. */
+void loop_hold(struct loop *loop);
+void loop_release(struct loop *loop);
+
 /* Runs until loop_stop.  In a simulation it also ends when nothing is left
  * that could happen. */
 void loop_run(struct loop *loop);

@@ -16,6 +16,8 @@ void sim_free(struct sim *sim);
 /* The seam of one host of this world, with one interface and this address
  * ("0.0.0.0" = none yet).  Lives as long as the world. */
 const struct seam *sim_host(struct sim *sim, const char *address);
+/* Gives a host of sim_host another address. */
+void sim_set_address(const struct seam *host, const char *address);
 /* One loop drives the whole world: give every host's code the same loop. */
 
 /* Permille of datagrams lost and repeated, and the delay range. */
