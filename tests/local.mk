@@ -12,7 +12,7 @@ AM_TESTS_ENVIRONMENT = \
 	MALLOC_PERTURB_=165; export MALLOC_PERTURB_;
 EXTRA_DIST += tests/lib/limit tests/run.in
 
-UNIT_LDADD = libslipwaycore.la libslipwayutil.la $(CMOCKA_LIBS)
+UNIT_LIBS = libslipwaycore.la libslipwayutil.la $(CMOCKA_LIBS)
 UNIT_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS) $(GNUTLS_CFLAGS) $(ZSTD_CFLAGS)
 
 if CMOCKA
