@@ -14,7 +14,7 @@
 
 struct engine_setup {
     struct loop *loop;
-    struct machine *machine; /* net NULL: no rendezvous, servers are given */
+    struct target *target; /* net NULL: no rendezvous, servers are given */
     const struct trust *trust;
     struct console *console;
     /* How long to look for a server while there is no plan; 0 = 10 minutes. */
@@ -33,7 +33,7 @@ int engine_work(const struct engine_setup *setup, struct handoff *ret_leave,
                 struct err *err);
 
 /* The session of PID 1 (init.h): trust file, consoles, then engine_work. */
-int engine_session(struct machine *machine, struct handoff *ret_leave,
+int engine_session(struct target *target, struct handoff *ret_leave,
                    struct err *err);
 
 #endif

@@ -14,7 +14,7 @@
 #include "core/util/loop.h"
 
 /* What start-up found; lent to the session, which may run the loop. */
-struct machine {
+struct target {
     struct loop *loop;
     struct net *net; /* goes on renewing leases and watching links */
     struct disk_list disks;
@@ -30,11 +30,11 @@ struct machine {
  * `ret_leave` how to go.  A failure's sentence is shown on the console, then
  * the machine boots its own disk.
  */
-typedef int machine_session(struct machine *machine, struct handoff *ret_leave,
+typedef int target_session(struct target *target, struct handoff *ret_leave,
                             struct err *err);
 
 /* Never returns: ends in handoff_go, or in a reset when that fails. */
-void init_run(machine_session *session) __attribute__((noreturn));
+void init_run(target_session *session) __attribute__((noreturn));
 
 /* The value of `key` in a kernel command line, for start-up and for tests:
  * 0 and the value cut at `size`, or -1 when it is absent. */
