@@ -5,7 +5,7 @@
  * process for one device and image; it ends with its job.  Loop thread only.
  *
  * Messages to it: "start", "page", "servers".  From it: "want-page",
- * "progress", "note", "log", "done".
+ * "progress", "note", "done".
  */
 #ifndef CORE_ENGINE_PIPELINE_CLIENT_H
 #define CORE_ENGINE_PIPELINE_CLIENT_H
@@ -14,21 +14,10 @@
 
 #include <jansson.h>
 
-#include "core/util/crypto.h"
+#include "core/image/pipeline.h"
 #include "core/util/loop.h"
 
 struct pipeline_client;
-
-enum pipeline_mode {
-    PIPELINE_WRITE,  /* make the device match: read first, then fetch */
-    PIPELINE_VERIFY, /* read and compare only */
-};
-
-/* A range of the device in bytes. */
-struct pipeline_range {
-    uint64_t offset;
-    uint64_t length;
-};
 
 struct pipeline_job {
     enum pipeline_mode mode;
@@ -45,12 +34,6 @@ struct pipeline_job {
     const char *plugin_dir; /* <dir>/<machine>/transport/<name>.so */
 };
 
-struct pipeline_progress {
-    uint64_t bytes_done; /* of the image: right on the device now */
-    uint64_t bytes_total;
-    uint64_t bytes_fetched; /* sealed bytes that came over the network */
-};
-
 struct pipeline_client_handlers {
     /* Answer with pipeline_client_page, now or later: the exact plain bytes
      * of the index root or page of this name. */
@@ -59,9 +42,9 @@ struct pipeline_client_handlers {
     /* A sentence for the console: "server 10.0.0.1 does not answer, trying
      * again". */
     void (*note)(void *arg, unsigned level, const char *text);
-    /* The end, once: 0 and result (borrowed JSON object: bytes_written,
-     * bytes_fetched, chunks, chunks_kept), or a code and a sentence.  Free
-     * the client from here or later. */
+    /* The end, once: 0 and result (borrowed JSON object: bytes_total,
+     * bytes_written, bytes_kept, bytes_fetched, objects_refused), or a code
+     * and a sentence.  Free the client from here or later. */
     void (*done)(void *arg, int code, const char *sentence,
                  const json_t *result);
 };

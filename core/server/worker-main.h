@@ -12,7 +12,7 @@
 
 /*
  * argv[0] is the kind: "http", "transport", "import".  Returns the exit
- * status.  Its first act is to send the log to the channel; each kind applies
+ * status.  Its first act is to send the log to the parent; each kind applies
  * its sandbox (sandbox.h) after its first message, before it reads anything
  * that comes from outside.
  */

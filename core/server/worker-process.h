@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One worker process seen from its parent: `slipwayd worker KIND` with a
- * channel on its descriptor 3.  Its log lines come over the channel and are
- * logged here under its name; what it writes to standard error (a crash, a
- * sanitizer) is kept and told as its last words.  Loop thread only.
+ * channel on its descriptor 3 and its standard error on a pipe.  Lines of its
+ * log come through that pipe with their level ("<4>text") and are logged here
+ * under its name; whatever else it writes there (a crash, a sanitizer) is
+ * logged as a warning and told as its last words.  Loop thread only.
  */
 #ifndef CORE_SERVER_WORKER_PROCESS_H
 #define CORE_SERVER_WORKER_PROCESS_H
@@ -13,7 +14,7 @@
 struct worker_process;
 
 struct worker_process_handlers {
-    /* Every message but "log" (channel.h says who owns what). */
+    /* Every message (channel.h says who owns what). */
     void (*on_message)(void *arg, struct channel_message *message);
     /* The process is gone, once; `why` is a sentence ("ended with status 1,
      * its last words: ...").  `clean` = status 0.  Free it from here. */

@@ -5,17 +5,17 @@
  * sockets and the table of published boot files, restarts with back-off those
  * that die, and passes their events on.  Loop thread only.
  *
- * Messages parent -> worker, in `type`: "configure" (first), "socket",
- * "publish", "withdraw", "peer" (the socket pair between front door and
- * transport), "drain".  Worker -> parent: "ready", "event", "drained", "log".
+ * Messages parent -> worker, in `type`: "configure" (first), "plugin",
+ * "socket", "boot-table", "peer" (the socket pair between front door and
+ * transport), "start", "drain".  Worker -> parent: "ready", "event", "failed".
  */
 #ifndef CORE_SERVER_WORKER_H
 #define CORE_SERVER_WORKER_H
 
-#include "core/util/crypto.h"
-#include "core/util/loop.h"
-
 #include <jansson.h>
+
+#include "core/boot/boot-table.h"
+#include "core/util/loop.h"
 
 struct workers;
 
@@ -23,6 +23,8 @@ struct workers_spec {
     struct loop *loop;
     int http_fd;    /* listening socket of the HTTP port; taken */
     int objects_fd; /* the folder objects/; taken */
+    int boot_roots[BOOT_ROOTS]; /* boot-table.h; taken; -1 = there is none */
+    struct boot_table *boot_table; /* listened to; outlives the workers */
     /* Something happened: id ("worker-died", "transfer-done") and one JSON
      * object, borrowed, with at least the member `worker`. */
     void (*event)(void *arg, const char *id, const json_t *event);
@@ -41,20 +43,6 @@ void workers_free(struct workers *workers);
  */
 int workers_add_socket(struct workers *workers, const char *name, int fd,
                        struct err *err);
-
-/* A published boot file. */
-struct worker_boot_file {
-    const char *name; /* boot-table.h says which are good */
-    int fd;           /* opened for reading; taken */
-    uint64_t length;
-    struct digest digest; /* of the content; becomes its ETag */
-};
-
-/* Makes a boot file known to every worker, now and after restarts; replaces
- * one of the same name for requests that begin later. */
-int workers_publish(struct workers *workers,
-                    const struct worker_boot_file *file, struct err *err);
-void workers_withdraw(struct workers *workers, const char *name);
 
 /*
  * Starts the worker of a serving transport, or replaces it: the old one

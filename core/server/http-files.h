@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Files over plain HTTP from a worker: GET and HEAD, one Range, ETag, 304.
+ * libmicrohttpd speaks HTTP on connections that somebody else accepted; all
+ * of it runs on the loop's thread and content goes out with sendfile.
+ *
+ * Limits: size of a request's head, connections in all and from one address,
+ * time for a head to arrive, idle time.  A client that only holds a
+ * connection is closed; one that is malformed gets a 400, 414 or 431.
+ */
+#ifndef CORE_SERVER_HTTP_FILES_H
+#define CORE_SERVER_HTTP_FILES_H
+
+#include "core/util/loop.h"
+
+struct http_files;
+
+#define HTTP_FILES_ETAG_BYTES 72
+
+/* What a path names.  All zero means 404. */
+struct http_file {
+    unsigned status;  /* 200, or an error with `text` */
+    int fd;           /* the content, taken; -1 = `text` */
+    uint64_t length;
+    const char *text; /* small body, copied; NULL = none */
+    const char *type; /* media type, borrowed */
+    bool immutable;   /* content under this name never changes */
+    char etag[HTTP_FILES_ETAG_BYTES]; /* without quotes; "" = none */
+};
+
+struct http_files_spec {
+    struct loop *loop;
+    unsigned max_connections;        /* 0 = 1000 */
+    unsigned max_per_address;        /* 0 = 64 */
+    uint64_t head_ms;                /* for a whole request head, idle
+                                      * connections too; 0 = 20 s */
+    /* `path` begins with '/', is decoded and has no query. */
+    void (*find)(void *arg, const char *path, const struct endpoint *peer,
+                 struct http_file *ret);
+    /* The last connection ended after http_files_drain. */
+    void (*drained)(void *arg);
+    void *arg;
+};
+
+struct http_files *http_files_new(const struct http_files_spec *spec,
+                                  struct err *err);
+/* Closes all connections. */
+void http_files_free(struct http_files *files);
+/* Takes a connected socket. */
+void http_files_add(struct http_files *files, int fd,
+                    const struct endpoint *peer);
+/* Answers what runs and what is just being asked, closes each connection
+ * afterwards, then calls `drained`. */
+void http_files_drain(struct http_files *files);
+unsigned http_files_connections(const struct http_files *files);
+
+#endif
