@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+# A laboratory for whole machines: a network namespace with a bridge, and QEMU
+# machines in plain emulation on it.  Everything goes away at the end, also
+# after a failure.  Needs root; source functions.sh first.
+#
+#   lab_up                        namespace $lab, bridge br0 with $lab_address
+#   in_lab COMMAND...             runs there
+#   lab_machine NAME [OPTION...]  powers a UEFI machine on (see below)
+
+lab=slipway-$$
+lab_address=10.77.0.1
+lab_network=10.77.0
+ovmf_code=/usr/share/OVMF/OVMF_CODE_4M.fd
+ovmf_vars=/usr/share/OVMF/OVMF_VARS_4M.fd
+
+in_lab () { ip netns exec "$lab" "$@"; }
+
+lab_up () {
+  ip netns add "$lab"
+  at_exit lab_down
+  in_lab ip link set lo up
+  in_lab ip link add br0 type bridge mcast_snooping 0 forward_delay 0
+  in_lab ip address add "$lab_address/24" dev br0
+  in_lab ip link set br0 up
+}
+
+lab_down () {
+  local pid
+  for pid in $(ip netns pids "$lab" 2> /dev/null); do kill "$pid" 2> /dev/null; done
+  for pid in $(ip netns pids "$lab" 2> /dev/null); do
+    wait_gone "$pid" 10 || kill -9 "$pid" 2> /dev/null
+  done
+  ip netns delete "$lab"
+}
+
+# lab_tap NAME: a port of the bridge.
+lab_tap () {
+  in_lab ip tuntap add "$1" mode tap
+  in_lab ip link set "$1" master br0 up
+}
+
+# lab_mac NAME: a stable address in the locally administered range.
+lab_mac () { printf '%s' "$1" | sha256sum | sed 's/^\(..\)\(..\)\(..\).*/52:54:00:\1:\2:\3/'; }
+
+# lab_machine NAME DISK [QEMU-OPTION...]: UEFI firmware, one network port that
+# boots first, one disk (a raw file, or "" for none).  Its serial console is
+# $TEST_DIR/NAME.console, its monitor $TEST_DIR/NAME.qmp; it stops instead of
+# going away when the guest resets or powers off (lab_reset lets it go on).
+# Sets $machine_pid.
+lab_machine () {
+  local name=$1 disk=$2 vars=$TEST_DIR/$1.vars drive=()
+  shift 2
+  [ -e "$vars" ] || cp "$ovmf_vars" "$vars"
+  in_lab ip link show "$name" > /dev/null 2>&1 || lab_tap "$name"
+  [ -z "$disk" ] || drive=(-drive "if=none,id=disk0,format=raw,file=$disk,discard=unmap"
+    -device "virtio-blk-pci,drive=disk0,serial=${name^^}-DISK,bootindex=2")
+  in_lab qemu-system-x86_64 -name "$name" -machine q35 -accel tcg -cpu max -m 1024 \
+    -nodefaults -no-user-config -display none -no-reboot -no-shutdown \
+    -drive "if=pflash,format=raw,unit=0,readonly=on,file=$ovmf_code" \
+    -drive "if=pflash,format=raw,unit=1,file=$vars" \
+    -netdev "tap,id=net0,ifname=$name,script=no,downscript=no" \
+    -device "virtio-net-pci,netdev=net0,mac=$(lab_mac "$name"),romfile=,bootindex=1" \
+    -device virtio-rng-pci -serial "file:$TEST_DIR/$name.console" \
+    -qmp "unix:$TEST_DIR/$name.qmp,server=on,wait=off" "${drive[@]}" "$@" \
+    > "$TEST_DIR/$name.qemu" 2>&1 < /dev/null &
+  machine_pid=$!
+  at_exit "stop $machine_pid"
+  timeout 20 sh -c "until [ -S '$TEST_DIR/$name.qmp' ]; do kill -0 $machine_pid || exit 1; done" ||
+    { cat "$TEST_DIR/$name.qemu" >&2; return 1; }
+}
+
+# lab_monitor NAME COMMAND...: QMP commands, each a JSON object; prints replies.
+lab_monitor () {
+  local name=$1; shift
+  "$top_srcdir/tests/lib/qmp" "$TEST_DIR/$name.qmp" "$@"
+}
+# lab_wait_stopped NAME SECONDS: until the guest has reset or powered off.
+lab_wait_stopped () { "$top_srcdir/tests/lib/qmp" "$TEST_DIR/$1.qmp" --wait-stopped "$2"; }
+# lab_reset NAME: powers a stopped machine on again, from its firmware.
+lab_reset () { lab_monitor "$1" '{"execute":"system_reset"}' '{"execute":"cont"}' > /dev/null; }
