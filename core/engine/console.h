@@ -31,8 +31,7 @@ void console_free(struct console *console);
 /* Shown again only when something in it has changed. */
 void console_who(struct console *console, const struct console_who *who);
 /* One finished line of what happens. */
-void console_say(struct console *console, const char *format, ...)
-    PRINTF(2, 3);
+void console_say(struct console *console, const char *format, ...) PRINTF(2, 3);
 /* What went wrong and, in `remedy` (may be NULL), what to do about it. */
 void console_trouble(struct console *console, const char *what,
                      const char *remedy);
@@ -43,7 +42,7 @@ void console_code(struct console *console, const char *code);
  * 1000 permille.  `bytes_total` 0 = no bytes are shown.
  */
 void console_progress(struct console *console, const char *step,
-                      unsigned permille, const char *text,
-                      uint64_t bytes_done, uint64_t bytes_total);
+                      unsigned permille, const char *text, uint64_t bytes_done,
+                      uint64_t bytes_total);
 
 #endif

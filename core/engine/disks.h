@@ -15,14 +15,14 @@
 #define DISKS_MAX 256
 
 struct disk {
-    char name[32];       /* kernel name, "vda"; not stable */
-    char node[256];      /* what to open: "/dev/vda", or a file's path */
-    char serial[128];    /* "" when unknown, like all texts below */
+    char name[32];    /* kernel name, "vda"; not stable */
+    char node[256];   /* what to open: "/dev/vda", or a file's path */
+    char serial[128]; /* "" when unknown, like all texts below */
     char model[128];
-    char wwn[128];       /* "naa.5000c500a1b2c3d4", "eui.0025385b71b0a2c1" */
-    char path[128];      /* bus path, "pci-0000:00:04.0-ata-1" */
-    char transport[16];  /* "sata", "nvme", "virtio", "usb", "sas", "file" */
-    char finding[256];   /* what is wrong with it, one sentence; "" = nothing */
+    char wwn[128];      /* "naa.5000c500a1b2c3d4", "eui.0025385b71b0a2c1" */
+    char path[128];     /* bus path, "pci-0000:00:04.0-ata-1" */
+    char transport[16]; /* "sata", "nvme", "virtio", "usb", "sas", "file" */
+    char finding[256];  /* what is wrong with it, one sentence; "" = nothing */
     uint64_t size_bytes;
     uint32_t logical_sector_bytes;
     uint32_t physical_sector_bytes;
@@ -46,7 +46,8 @@ struct disk_list {
  */
 int disks_scan(const char *root, unsigned probe_ms, struct disk_list *ret,
                struct err *err);
-/* A plain file as one more disk (transport "file"), for `slipway-engine run`. */
+/* A plain file as one more disk (transport "file"), for `slipway-engine run`.
+ */
 int disks_add_file(struct disk_list *list, const char *path,
                    uint32_t sector_bytes, struct err *err);
 void disk_list_done(struct disk_list *list);

@@ -15,7 +15,7 @@ enum handoff_method {
     HANDOFF_FIRMWARE, /* the installed disk, through the firmware */
     HANDOFF_REBOOT,   /* whatever the firmware boots */
     HANDOFF_POWEROFF,
-    HANDOFF_STAY,     /* keep the console; somebody wants to look */
+    HANDOFF_STAY, /* keep the console; somebody wants to look */
 };
 
 #define HANDOFF_NOTE_BYTES 256

@@ -18,11 +18,11 @@ struct target {
     struct loop *loop;
     struct net *net; /* goes on renewing leases and watching links */
     struct disk_list disks;
-    json_t *facts;      /* facts_collect */
-    int64_t built_s;    /* the build's time: the clock is never before it */
+    json_t *facts;          /* facts_collect */
+    int64_t built_s;        /* the build's time: the clock is never before it */
     const char *trust_path; /* "/etc/slipway/trust.json" */
-    const char *server; /* slipway.server= of the command line, or NULL */
-    const char *ticket; /* slipway.ticket= of the command line, or NULL */
+    const char *server;     /* slipway.server= of the command line, or NULL */
+    const char *ticket;     /* slipway.ticket= of the command line, or NULL */
 };
 
 /*
@@ -31,7 +31,7 @@ struct target {
  * the machine boots its own disk.
  */
 typedef int target_session(struct target *target, struct handoff *ret_leave,
-                            struct err *err);
+                           struct err *err);
 
 /* Never returns: ends in handoff_go, or in a reset when that fails. */
 void init_run(target_session *session) __attribute__((noreturn));

@@ -18,8 +18,8 @@ struct net_port {
     unsigned index; /* the kernel's interface number, 1 and up */
     char name[16];
     uint8_t mac[6];
-    bool carrier;   /* a cable with something alive at its other end */
-    bool leased;    /* the members below hold */
+    bool carrier; /* a cable with something alive at its other end */
+    bool leased;  /* the members below hold */
     struct in_addr address;
     uint8_t prefix_length;
     struct in_addr router;      /* 0.0.0.0 = none */

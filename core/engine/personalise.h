@@ -16,20 +16,19 @@
 struct personalise;
 
 struct personalise_spec {
-    int device_fd;            /* whole disk, open for writing; borrowed */
-    uint64_t offset_bytes;    /* where the root file system begins */
-    uint64_t length_bytes;    /* of its partition */
-    const char *file_system;  /* "ext4"; anything else is refused */
+    int device_fd;           /* whole disk, open for writing; borrowed */
+    uint64_t offset_bytes;   /* where the root file system begins */
+    uint64_t length_bytes;   /* of its partition */
+    const char *file_system; /* "ext4"; anything else is refused */
     const struct slipway_file *files; /* borrowed during the start only */
     size_t file_count;
-    uint64_t timeout_ms;      /* 0 = two minutes */
+    uint64_t timeout_ms; /* 0 = two minutes */
 };
 
 /* `ranges`: array of [offset, length] of the whole disk, borrowed; NULL and
  * err->code set when it failed.  Partial changes are possible then, and
  * `ranges` is NULL still: the disk has to be verified again. */
-typedef void personalise_done(void *arg, json_t *ranges,
-                              const struct err *err);
+typedef void personalise_done(void *arg, json_t *ranges, const struct err *err);
 
 /* The helper is looked for in $SLIPWAY_LIBEXEC_DIR, then where it was
  * installed.  `done` runs on the loop, never inside this call. */
