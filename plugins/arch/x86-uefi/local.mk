@@ -1,1 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
+archplugin_LTLIBRARIES += %D%/x86-uefi.la
+%C%_x86_uefi_la_SOURCES = %D%/x86-uefi.c
+%C%_x86_uefi_la_CFLAGS = $(PLUGIN_CFLAGS)
+%C%_x86_uefi_la_LDFLAGS = $(PLUGIN_LDFLAGS)
+PODS += %D%/slipway-x86-uefi-arch.7.pod
+man_MANS += %D%/slipway-x86-uefi-arch.7

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One transfer: its state, and the reports about it. */
+#ifndef MTFTP_TRANSFER_H
+#define MTFTP_TRANSFER_H
+
+#include "mtftp.h"
+
+struct transfer {
+    struct transfer *next; /* in its bucket */
+    struct mtftp *server;  /* NULL: ended while its file was being opened */
+    const struct slipway_serve_host *host;
+    struct slipway_datagrams *socket;
+    struct slipway_endpoint peer;
+    struct slipway_endpoint local;
+    char peer_address[MTFTP_ADDRESS_BYTES];
+    char local_address[MTFTP_ADDRESS_BYTES];
+    struct slipway_boot_content *content; /* NULL while opening */
+    struct tftp_request request;
+    bool broadcast; /* the request went to everybody */
+    bool offered;   /* an OACK is out and not acknowledged */
+    bool proven;    /* something was acknowledged: the address is real */
+
+    uint32_t block_bytes;
+    uint32_t window;
+    /* Blocks are counted from 1 and never wrap here; the wire has the low 16
+     * bits.  acked <= sent <= last, sent - acked <= window. */
+    uint64_t acked;
+    uint64_t sent;
+    uint64_t last;
+
+    /* After blocks were sent again, this many acknowledgements that only
+     * repeat the last one belong to the first copies: see on_ack. */
+    uint64_t stale_acks;
+    uint64_t stale_until; /* block whose acknowledgement ends that */
+
+    struct slipway_timer *timer;
+    uint64_t interval_ms; /* until the next resend */
+    uint64_t resend_at_ms;
+    uint64_t quiet_since_ms;
+    unsigned resends; /* in a row */
+    bool fixed_interval; /* the client has chosen it (RFC 2349) */
+
+    uint64_t started_ms;
+    uint64_t reported_ms;
+    uint64_t blocks_resent;
+};
+
+/* Bytes that the client has acknowledged. */
+uint64_t transfer_bytes_done(const struct transfer *t);
+
+/* The events of report.c: "transfer-started", "-progress", "-done",
+ * "-failed". */
+void report_started(struct transfer *t);
+/* At most one each second. */
+void report_progress(struct transfer *t);
+void report_done(struct transfer *t);
+void report_failed(struct transfer *t, const char *reason);
+
+#endif
