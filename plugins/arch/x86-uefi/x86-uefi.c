@@ -113,7 +113,7 @@ static const struct slipway_boot_file files[] = {
 };
 
 SLIPWAY_ARCH_PLUGIN(
-    .name = "x86-uefi", .version = "0.1.0",
+    .name = "x86-uefi", .version = PLUGIN_VERSION,
     .summary = "x86-64 machines with UEFI firmware that boot by PXE",
     .files = files, .files_count = sizeof(files) / sizeof(files[0]),
     .machine = ENGINE_MACHINE, .recognise = recognise, .answer = answer);

@@ -3,7 +3,8 @@ MTFTP_SOURCES = %D%/mtftp.c %D%/mtftp.h %D%/report.c %D%/request.c \
 	%D%/request.h %D%/transfer.c %D%/transfer.h
 transportplugin_LTLIBRARIES += %D%/mtftp.la
 %C%_mtftp_la_SOURCES = $(MTFTP_SOURCES)
+%C%_mtftp_la_CPPFLAGS = $(AM_CPPFLAGS) -DPLUGIN_VERSION='"$(PACKAGE_VERSION)"'
 %C%_mtftp_la_CFLAGS = $(PLUGIN_CFLAGS)
-%C%_mtftp_la_LDFLAGS = $(PLUGIN_LDFLAGS)
+%C%_mtftp_la_LDFLAGS = $(PLUGIN_LINK)
 PODS += %D%/slipway-mtftp-transport.7.pod
 man_MANS += %D%/slipway-mtftp-transport.7

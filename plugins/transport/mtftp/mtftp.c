@@ -209,7 +209,7 @@ static void serve_stop(void *instance)
 }
 
 SLIPWAY_TRANSPORT_PLUGIN(
-    .name = "mtftp", .version = "0.1.0",
+    .name = "mtftp", .version = PLUGIN_VERSION,
     .summary = "serves published boot files by TFTP with options and windows",
     .params = params, .params_count = PARAM_COUNT,
     .capabilities = SLIPWAY_TRANSPORT_SERVES_BOOT_FILES, .sockets = "tftp",
