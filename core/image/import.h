@@ -2,9 +2,8 @@
 /*
  * The importer: reads a raw image from a descriptor to its end and leaves its
  * objects and index in the store.  Compresses, hashes and seals on several
- * threads, keeps at most a few chunks for each thread in memory, and does not
- * store chunks of zeros.  On failure no root exists; objects that were already
- * stored stay, nothing names them.
+ * threads, keeps at most five chunks for each thread in memory, and does not
+ * store chunks of zeros.  On failure nothing names what was stored so far.
  */
 #ifndef CORE_IMAGE_IMPORT_H
 #define CORE_IMAGE_IMPORT_H

@@ -12,6 +12,9 @@
 #include "core/image/object.h"
 #include "core/util/buf.h"
 
+/* 64 TiB: far above any disk that is imaged, far below an overflow. */
+#define IMAGE_BYTES_MAX (UINT64_C(1) << 46)
+
 #define INDEX_RECORD_BYTES 112
 #define INDEX_PAGE_RECORDS 4096
 #define INDEX_PAGE_HEADER_BYTES 16
@@ -94,5 +97,7 @@ int index_builder_finish(struct index_builder *builder, uint64_t size_bytes,
 
 DEFINE_AUTO(index_root, struct index_root, index_root_free)
 DEFINE_AUTO(index_page, struct index_page, index_page_free)
+#define AUTO_INDEX_ROOT __attribute__((cleanup(auto_index_root)))
+#define AUTO_INDEX_PAGE __attribute__((cleanup(auto_index_page)))
 
 #endif

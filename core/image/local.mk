@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 libslipwaycore_la_SOURCES += \
-	%D%/frame.h \
-	%D%/import.h \
-	%D%/index.h \
-	%D%/manifest.h \
-	%D%/object.h \
-	%D%/objects.h \
-	%D%/partition.h \
+	%D%/frame.c %D%/frame.h \
+	%D%/import.c %D%/import.h \
+	%D%/index.c %D%/index.h %D%/index-build.c %D%/index-format.h \
+	%D%/manifest.c %D%/manifest.h \
+	%D%/object.c %D%/object.h \
+	%D%/objects.c %D%/objects.h %D%/objects-batch.c %D%/objects-path.h \
+	%D%/partition.c %D%/partition.h %D%/partition-fs.c \
+	%D%/partition-table.c %D%/partition-table.h \
 	%D%/pipeline.h \
-	%D%/reader.h
+	%D%/reader.c %D%/reader.h
+libslipwaycore_la_LIBADD += $(ZSTD_LIBS)

@@ -11,6 +11,7 @@
 
 #include <jansson.h>
 
+#include "core/image/index.h"
 #include "core/image/partition.h"
 #include "core/util/crypto.h"
 
@@ -18,7 +19,6 @@
 #define MANIFEST_MAX_BYTES (256 * 1024)
 #define IMAGE_NAME_BYTES 64 /* [a-z0-9][a-z0-9._-]*, with the NUL */
 #define IMAGE_REVISION_MAX 1000000000
-#define IMAGE_SIZE_MAX (UINT64_C(1) << 46)
 
 enum image_kind { IMAGE_DISK, IMAGE_BLOB };
 

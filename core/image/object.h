@@ -31,6 +31,11 @@ int object_key(const struct seal_secret *secret, const char *domain,
                const void *message, size_t length, struct secret_key *ret_key,
                struct err *err);
 
+/* The same from the message's digest. */
+int object_key_of(const struct seal_secret *secret, const char *domain,
+                  const struct digest *digest, struct secret_key *ret_key,
+                  struct err *err);
+
 /* Seals a frame into `out`, frame_bytes + SEAL_TAG_BYTES long. */
 int object_seal(const struct seal_secret *secret, const uint8_t *frame,
                 size_t frame_bytes, uint8_t *out, struct object_id *ret_id,

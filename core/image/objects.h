@@ -79,5 +79,6 @@ int objects_manifest_get(const struct objects *objects,
                          struct err *err);
 
 DEFINE_AUTO(objects, struct objects, objects_free)
+#define AUTO_OBJECTS __attribute__((cleanup(auto_objects)))
 
 #endif

@@ -9,6 +9,8 @@
 #ifndef CORE_IMAGE_PARTITION_H
 #define CORE_IMAGE_PARTITION_H
 
+#include <stdbool.h>
+
 #include "core/util/err.h"
 
 #define PARTITIONS_MAX 128
@@ -30,6 +32,8 @@ struct partitions {
     struct partition list[PARTITIONS_MAX];
     unsigned esp;  /* number of the EFI system partition, 0 = none */
     unsigned root; /* number of the root file system, 0 = not found */
+    bool boots_uefi; /* has an EFI system partition with a FAT file system */
+    bool boots_bios; /* has boot code in its first sector */
 };
 
 /* Reads exactly `length` bytes at `offset` of the image. */
@@ -45,9 +49,16 @@ int partitions_read(partition_read *read, void *arg, uint64_t size_bytes,
                     uint32_t sector_bytes, struct partitions *ret,
                     struct err *err);
 
+/* The entry of partition `number`, or NULL. */
+const struct partition *partitions_find(const struct partitions *partitions,
+                                        unsigned number);
+/* The constant for a file system's name that partition_file_system may return,
+ * "" when there is none of that name. */
+const char *partition_file_system_known(const char *name);
+
 /* The name of the file system whose superblock `head` shows, or "".  `head`:
  * the first PARTITION_HEAD_BYTES of it. */
-#define PARTITION_HEAD_BYTES (68 * 1024)
+#define PARTITION_HEAD_BYTES ((size_t)68 * 1024)
 const char *partition_file_system(const uint8_t *head, size_t length);
 
 #endif

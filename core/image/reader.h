@@ -21,12 +21,14 @@ const struct index_root *image_reader_root(const struct image_reader *reader);
 int image_reader_read(void *reader, void *data, size_t length, uint64_t offset,
                       struct err *err);
 DEFINE_AUTO(image_reader, struct image_reader, image_reader_free)
+#define AUTO_IMAGE_READER __attribute__((cleanup(auto_image_reader)))
 
 /* What is wrong with a stored image. */
 struct image_damage {
     void (*found)(void *arg, const struct err *what); /* one sentence each */
     void *arg;
-    unsigned count; /* set by the check */
+    unsigned count;   /* set by the check, also `first` */
+    struct err first;
 };
 
 /*

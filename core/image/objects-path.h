@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Names of the store's files; for objects.c and objects-batch.c only. */
+#ifndef CORE_IMAGE_OBJECTS_PATH_H
+#define CORE_IMAGE_OBJECTS_PATH_H
+
+#include "core/image/objects.h"
+
+#define OBJECTS_PATH_BYTES 112 /* "ab/", 64 digits, a suffix */
+#define OBJECTS_TEMPORARY ".tmp"
+
+/* "ab/abcd...suffix" */
+void objects_path(const struct digest *name, const char *suffix,
+                  char out[OBJECTS_PATH_BYTES]);
+/* The folder of a path; it being there already is fine. */
+int objects_make_folder(int folder_fd, const char *path, struct err *err);
+
+#endif

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading stored images, and checking them whole: see reader.h. */
+#include "core/image/reader.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define NO_CHUNK UINT64_MAX
+
+struct image_reader {
+    const struct objects *objects;
+    const struct seal_secret *secret;
+    struct index_root *root;
+    struct index_page *page;
+    uint32_t page_number; /* of `page`, when there is one */
+    struct frame_unpacker *unpacker;
+    uint8_t *sealed;
+    uint8_t *frame;
+    uint8_t *plain;
+    uint64_t chunk; /* whose bytes are in `plain` */
+};
+
+void image_reader_free(struct image_reader *r)
+{
+    if (!r)
+        return;
+    index_root_free(r->root);
+    index_page_free(r->page);
+    frame_unpacker_free(r->unpacker);
+    free(r->sealed);
+    free(r->frame);
+    free(r->plain);
+    free(r);
+}
+
+static int open_root(struct image_reader *r, const struct digest *index_root,
+                     struct err *err)
+{
+    AUTO_BUF bytes = BUF_INIT(INDEX_MAX_BYTES + SEAL_TAG_BYTES);
+    int rc = objects_index_get(r->objects, r->secret, index_root, &bytes, err);
+    if (!rc)
+        rc = index_root_parse(bytes.data, bytes.length, &r->root, err);
+    if (rc)
+        return rc;
+    size_t chunk = (size_t)1 << r->root->chunk_shift;
+    r->unpacker = frame_unpacker_new();
+    r->sealed = malloc(object_max_bytes(chunk));
+    r->frame = malloc(object_max_bytes(chunk));
+    r->plain = malloc(chunk);
+    if (!r->unpacker || !r->sealed || !r->frame || !r->plain)
+        return err_set(err, ERR_NO_MEMORY, "no memory to read an image");
+    return 0;
+}
+
+struct image_reader *image_reader_new(const struct objects *objects,
+                                      const struct seal_secret *secret,
+                                      const struct digest *index_root,
+                                      struct err *err)
+{
+    AUTO_IMAGE_READER struct image_reader *r = calloc(1, sizeof(*r));
+    if (!r) {
+        (void)err_set(err, ERR_NO_MEMORY, "no memory to read an image");
+        return NULL;
+    }
+    r->objects = objects;
+    r->secret = secret;
+    r->chunk = NO_CHUNK;
+    return open_root(r, index_root, err) ? NULL : TAKE(r);
+}
+
+const struct index_root *image_reader_root(const struct image_reader *reader)
+{
+    return reader->root;
+}
+
+static int load_page(struct image_reader *r, uint32_t number, struct err *err)
+{
+    if (r->page && r->page_number == number)
+        return 0;
+    AUTO_BUF bytes = BUF_INIT(INDEX_MAX_BYTES + SEAL_TAG_BYTES);
+    index_page_free(TAKE(r->page));
+    int rc = objects_index_get(r->objects, r->secret,
+                               &r->root->pages[number].page, &bytes, err);
+    if (!rc)
+        rc = index_page_parse(r->root, number, bytes.data, bytes.length,
+                              &r->page, err);
+    if (bytes.data)
+        secret_wipe(bytes.data, bytes.length);
+    r->page_number = number;
+    return rc;
+}
+
+/* The chunk's bytes from its record into `plain`. */
+static int open_record(struct image_reader *r,
+                       const struct index_record *record, size_t plain_bytes,
+                       struct err *err)
+{
+    size_t length;
+    r->chunk = NO_CHUNK;
+    if (record->flags == INDEX_HOLE) {
+        memset(r->plain, 0, plain_bytes);
+        return 0;
+    }
+    int rc = objects_read(r->objects, &record->id.name, r->sealed,
+                          object_max_bytes((size_t)1 << r->root->chunk_shift),
+                          &length, err);
+    if (!rc)
+        rc = object_open(r->unpacker, &record->id, r->sealed, length, r->frame,
+                         r->plain, plain_bytes, err);
+    return rc;
+}
+
+static int load_chunk(struct image_reader *r, uint64_t chunk, struct err *err)
+{
+    if (r->chunk == chunk)
+        return 0;
+    int rc = load_page(r, index_page_of(r->root, chunk), err);
+    if (rc)
+        return rc;
+    uint64_t first = r->page->first_chunk;
+    for (uint32_t i = 0; i < r->page->record_count; i++) {
+        const struct index_record *record = &r->page->records[i];
+        if (chunk < first + record->run) {
+            rc = open_record(r, record, index_chunk_bytes(r->root, chunk), err);
+            if (!rc)
+                r->chunk = chunk;
+            return rc;
+        }
+        first += record->run;
+    }
+    return err_set(err, ERR_CORRUPT, "an index page ends too early");
+}
+
+int image_reader_read(void *reader, void *data, size_t length, uint64_t offset,
+                      struct err *err)
+{
+    struct image_reader *r = reader;
+    uint8_t *out = data;
+    if (offset > r->root->size_bytes || length > r->root->size_bytes - offset)
+        return err_set(err, ERR_INVALID,
+                       "byte %" PRIu64 " lies behind the end of the image",
+                       offset + length);
+    while (length) {
+        uint64_t chunk = offset >> r->root->chunk_shift;
+        int rc = load_chunk(r, chunk, err);
+        if (rc)
+            return rc;
+        size_t skip = (size_t)(offset - (chunk << r->root->chunk_shift));
+        size_t some = MIN(length, index_chunk_bytes(r->root, chunk) - skip);
+        memcpy(out, r->plain + skip, some);
+        out += some;
+        offset += some;
+        length -= some;
+    }
+    return 0;
+}
+
+static void report(struct image_damage *damage, const struct err *what)
+{
+    if (!damage->count++)
+        damage->first = *what;
+    if (damage->found)
+        damage->found(damage->arg, what);
+}
+
+static void check_page(struct image_reader *r, struct image_damage *damage)
+{
+    struct err err = ERR_INIT;
+    uint64_t chunk = r->page->first_chunk;
+    for (uint32_t i = 0; i < r->page->record_count; i++) {
+        const struct index_record *record = &r->page->records[i];
+        size_t bytes = index_chunk_bytes(r->root, chunk);
+        chunk += record->run;
+        if (record->flags == INDEX_HOLE)
+            continue;
+        struct digest plain;
+        char hex[DIGEST_HEX_BYTES];
+        int rc = open_record(r, record, bytes, &err);
+        if (!rc) {
+            digest_of(r->plain, bytes, &plain);
+            if (!digest_equal(&plain, &record->plain))
+                rc = err_set(&err, ERR_CORRUPT,
+                             "object %s does not hold what the index says",
+                             digest_hex(&record->id.name, hex));
+        }
+        if (rc)
+            report(damage, &err);
+    }
+}
+
+int image_check(const struct objects *objects, const struct seal_secret *secret,
+                const struct digest *index_root, struct image_damage *damage,
+                struct err *err)
+{
+    struct err what = ERR_INIT;
+    damage->count = 0;
+    AUTO_IMAGE_READER struct image_reader *r =
+        image_reader_new(objects, secret, index_root, &what);
+    if (!r)
+        report(damage, &what);
+    for (uint32_t i = 0; r && i < r->root->page_count; i++) {
+        if (load_page(r, i, &what))
+            report(damage, &what);
+        else
+            check_page(r, damage);
+    }
+    if (!damage->count)
+        return 0;
+    return err_set(err, ERR_CORRUPT,
+                   "the image is damaged in %u places, the first one: %s",
+                   damage->count, damage->first.text);
+}
