@@ -28,7 +28,7 @@ slipway_engine_build_LDADD = libslipwayenginebuild.la
 
 enginedatadir = $(pkgdatadir)/engine
 dist_enginedata_DATA = %D%/modules.list
-all-local: data-built/engine/modules.list
+ALL_LOCAL += data-built/engine/modules.list
 CLEANFILES += data-built/engine/modules.list
 data-built/engine/modules.list: %D%/modules.list
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && cp $< $@
