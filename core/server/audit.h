@@ -23,8 +23,8 @@ void audit_close(struct audit *audit);
 
 /*
  * Records that `actor` ("token 'ci'", "engine 'lab-01'", "server") did
- * `action` ("host.create", "plugin.enable", "ticket.alarm") to `target`
- * ("host 7f..."); steals `detail` (object or NULL).  Returns when the line is
+ * `action` ("POST /api/v1/hosts/{id}/approve", "ticket-alarm") to `target`
+ * ("/api/v1/hosts/7f.../approve"); steals `detail` (object or NULL).  Returns when the line is
  * behind an fdatasync: reply to the change after that.
  */
 int audit_record(struct audit *audit, const char *actor, const char *action,

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "core/util/json.h"
 #include "core/util/log.h"
 #include "core/util/macros.h"
 

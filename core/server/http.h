@@ -15,6 +15,9 @@
 #include "core/util/crypto.h"
 #include "core/util/err.h"
 
+struct http;
+struct route;
+struct schemas;
 struct server;
 struct request;
 
@@ -25,6 +28,31 @@ enum scope {
     SCOPE_ADMIN,    /* everything */
     SCOPE_ENGINE,   /* an engine's session; the handler checks it */
 };
+
+/* ---- the service ---- */
+
+struct http_spec {
+    struct server *server; /* passed to handlers; its parts are used for
+                              tokens, audit and idempotency */
+    int listen_fd;         /* listening TCP socket; taken */
+    const char *chain_pem; /* what TLS presents */
+    const char *key_pem;
+    const struct route *routes;
+    size_t route_count;
+    const struct schemas *schemas; /* may be NULL: bodies are not checked */
+};
+
+/* Starts the HTTP thread.  Takes listen_fd also when it fails. */
+int http_new(const struct http_spec *spec, struct http **ret_http,
+             struct err *err);
+/* Answers what waits with 503, ends streams and the thread.  Requests that
+ * handlers still hold stay valid; their replies go nowhere. */
+void http_stop(struct http *http);
+/* After http_stop and after every part that holds requests is gone. */
+void http_free(struct http *http);
+unsigned http_connection_count(const struct http *http);
+
+/* ---- requests ---- */
 
 /* What the handler may look at; borrowed until it has replied. */
 const char *request_id(const struct request *r);
@@ -38,10 +66,13 @@ const char *request_header(const struct request *r, const char *name);
 /* Who asks, for audit: "token 'ci'", "engine 'lab-01'". */
 const char *request_actor(const struct request *r);
 enum scope request_scope(const struct request *r);
+/* An engine's handler says who it is once it knows. */
+void request_set_actor(struct request *r, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 const char *request_remote_address(const struct request *r);
 /* SHA-256 of the client certificate's public key; false without one. */
 bool request_client_key(const struct request *r, struct digest *ret_key);
-/* The revision of If-Match: false when absent.  Routes that need it are
+/* The revision of If-Match: false when absent, STORE_ANY for "*".  Routes that need it are
  * marked in the table and never reach their handler without. */
 bool request_if_match(const struct request *r, uint64_t *ret_revision);
 

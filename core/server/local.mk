@@ -1,20 +1,43 @@
 # SPDX-License-Identifier: Apache-2.0
 # Everything of slipwayd but its main function is a library, so that unit
 # tests link what slipwayd links:
-#   tests_unit_test_x_LDADD = libslipwayserver.la $(UNIT_LDADD)
+#   tests_unit_test_x_LDADD = libslipwayserver.la $(UNIT_LIBS)
 noinst_LTLIBRARIES += libslipwayserver.la
-libslipwayserver_la_LIBADD = libslipwaycore.la $(MHD_LIBS)
+libslipwayserver_la_LIBADD = libslipwaycore.la $(MHD_LIBS) $(ELF_LIBS)
 libslipwayserver_la_CPPFLAGS = $(AM_CPPFLAGS) $(PATH_CPPFLAGS)
 libslipwayserver_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(GNUTLS_CFLAGS) \
-	$(MHD_CFLAGS) $(ZSTD_CFLAGS) $(PCRE2_CFLAGS)
+	$(MHD_CFLAGS) $(ZSTD_CFLAGS) $(PCRE2_CFLAGS) $(ELF_CFLAGS)
 libslipwayserver_la_SOURCES = \
-	%D%/audit.h \
+	%D%/audit.c %D%/audit.h \
 	%D%/config.h \
 	%D%/dhcp.h \
 	%D%/event.c %D%/event.h \
-	%D%/http.h \
+	%D%/http-internal.h \
+	%D%/http-reply.c \
+	%D%/http-request.c \
+	%D%/http-stream.c \
+	%D%/http-upload.c \
+	%D%/http.c %D%/http.h \
+	%D%/operation.c %D%/operation.h \
 	%D%/problem.c %D%/problem.h \
-	%D%/route.h \
+	%D%/route.c %D%/route.h \
+	%D%/schema-builtin.c \
+	%D%/schema.c %D%/schema.h \
 	%D%/server.h \
 	%D%/site.h \
-	%D%/store.c %D%/store-internal.h %D%/store-write.c %D%/store.h
+	%D%/store-internal.h \
+	%D%/store-write.c \
+	%D%/store.c %D%/store.h \
+	%D%/token.c %D%/token.h
+
+# The JSON schemas of requests and replies are built in.
+API_SCHEMAS = \
+	%D%/schema/common.json
+EXTRA_DIST += $(API_SCHEMAS) %D%/schema/embed.awk
+nodist_libslipwayserver_la_SOURCES = %D%/schema-text.h
+BUILT_SOURCES += %D%/schema-text.h
+CLEANFILES += %D%/schema-text.h
+%D%/schema-text.h: $(API_SCHEMAS) %D%/schema/embed.awk
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && files= && for f in $(API_SCHEMAS); do \
+	  test -e $$f || f=$(srcdir)/$$f; files="$$files $$f"; done && \
+	$(AWK) -f $(srcdir)/core/server/schema/embed.awk $$files >$@-t && mv $@-t $@
