@@ -15,6 +15,29 @@ EXTRA_DIST += tests/lib/limit tests/run.in
 UNIT_LIBS = libslipwaycore.la libslipwayutil.la $(CMOCKA_LIBS)
 UNIT_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS) $(GNUTLS_CFLAGS) $(ZSTD_CFLAGS)
 
+# `make check` runs TESTS: no network, no root.  The others are named here by
+# their folders' local.mk and run by targets of their own.
+SYSTEM_TESTS =
+VM_TESTS =
+FULL_TESTS =
+
+.PHONY: check-system check-vm check-full bench
+check-system: all $(check_PROGRAMS) $(check_LTLIBRARIES)
+	$(MAKE) $(AM_MAKEFLAGS) check-TESTS TESTS='$(SYSTEM_TESTS)' \
+	  TEST_SUITE_LOG=check-system.log
+check-vm: all $(check_PROGRAMS) $(check_LTLIBRARIES)
+	$(MAKE) $(AM_MAKEFLAGS) -j1 check-TESTS TESTS='$(VM_TESTS)' \
+	  TEST_SUITE_LOG=check-vm.log
+# Everything that takes long, one file a group: make check-full GROUP=power-cut
+check-full: all $(check_PROGRAMS) $(check_LTLIBRARIES)
+	$(MAKE) $(AM_MAKEFLAGS) -j1 check-TESTS TEST_SUITE_LOG=check-full.log \
+	  TESTS='$(if $(GROUP),$(filter %/full-$(GROUP).sh,$(FULL_TESTS)),$(FULL_TESTS))'
+EXTRA_DIST += $(SYSTEM_TESTS) $(VM_TESTS) $(FULL_TESTS) \
+	tests/lib/check tests/lib/configure-i686 tests/lib/fill-cache \
+	tests/lib/functions.sh tests/lib/install-missing tests/lib/lab.sh \
+	tests/lib/make-debian-image tests/lib/make-sysroot tests/lib/packages \
+	tests/lib/qmp
+
 if CMOCKA
 include tests/unit/local.mk
 endif

@@ -11,3 +11,27 @@ TESTS += tests/unit/test-import
 tests_unit_test_import_SOURCES = %D%/test-import.c %D%/image-fixture.c %D%/image-fixture.h
 tests_unit_test_import_LDADD = $(UNIT_LIBS)
 tests_unit_test_import_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-channel
+TESTS += %D%/test-channel
+tests_unit_test_channel_SOURCES = %D%/test-channel.c
+tests_unit_test_channel_LDADD = $(UNIT_LIBS)
+tests_unit_test_channel_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-crypto
+TESTS += %D%/test-crypto
+tests_unit_test_crypto_SOURCES = %D%/test-crypto.c
+tests_unit_test_crypto_LDADD = $(UNIT_LIBS)
+tests_unit_test_crypto_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-json
+TESTS += %D%/test-json
+tests_unit_test_json_SOURCES = %D%/test-json.c
+tests_unit_test_json_LDADD = $(UNIT_LIBS)
+tests_unit_test_json_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-loop
+TESTS += %D%/test-loop
+tests_unit_test_loop_SOURCES = %D%/test-loop.c
+tests_unit_test_loop_LDADD = $(UNIT_LIBS)
+tests_unit_test_loop_CFLAGS = $(UNIT_CFLAGS)
