@@ -27,8 +27,8 @@ static int read_sample(const char *text, struct err *err)
     (void)json_opt_u64(&r, "size", 1, 9, 5);
     json_reader_element(&step, &r, "steps", 0);
     (void)json_get_text(&step, "action");
-    (void)json_done(&step);
-    (void)json_reader_join(&r, &step);
+    if (json_done(&step) != 0)
+        return json_reader_join(&r, &step);
     return json_done(&r);
 }
 
