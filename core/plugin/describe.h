@@ -77,6 +77,7 @@ struct plugin_info {
     size_t export_count; /* may be above DESCRIBE_MAX_EXPORTS */
     char *run_path;      /* NULL when there is none */
     unsigned glibc_minor; /* newest GLIBC_2.N it asks for */
+    char *unversioned;    /* an undefined symbol without a version, or NULL */
 };
 
 /*

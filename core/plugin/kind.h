@@ -35,6 +35,9 @@ const struct machine *machine_find_elf(uint16_t elf_machine, uint8_t elf_class,
 /* The machine this program was built for. */
 const struct machine *machine_own(void);
 
+/* True when a file without PT_GNU_STACK gets an executable stack there. */
+bool machine_stack_executable(const struct machine *machine);
+
 /* True for a name that a plugin may have; nothing else becomes a path. */
 bool plugin_name_ok(const char *name);
 

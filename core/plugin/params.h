@@ -68,7 +68,8 @@ int param_values_number(const struct param_values *values, size_t index,
 /* A DISK's selector object; NULL when absent.  Borrowed. */
 const json_t *param_values_json(const struct param_values *values,
                                 size_t index);
-/* All values with defaults filled in, for a plan; the caller frees it. */
+/* All values with defaults filled in, for a plan; the caller frees it.  NULL =
+ * no memory. */
 json_t *param_values_object(const struct param_values *values);
 
 #endif

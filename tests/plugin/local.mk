@@ -1,1 +1,48 @@
 # SPDX-License-Identifier: Apache-2.0
+# Plugins that are right or wrong in one way each, in the shape of a plugin
+# folder: tests/plugin/built/MACHINE/action/NAME.so.  Those of a foreign
+# machine are there when its compiler is.
+FIXTURES = \
+	%D%/fixtures/bad-param.c \
+	%D%/fixtures/bad-return.c \
+	%D%/fixtures/constructor.c \
+	%D%/fixtures/crash.c \
+	%D%/fixtures/execstack.c \
+	%D%/fixtures/floods-log.c \
+	%D%/fixtures/good.c \
+	%D%/fixtures/hang.c \
+	%D%/fixtures/leak.c \
+	%D%/fixtures/library.c \
+	%D%/fixtures/minimal.c \
+	%D%/fixtures/needs-library.c \
+	%D%/fixtures/needs-newer.c \
+	%D%/fixtures/newer.c \
+	%D%/fixtures/no-run.c \
+	%D%/fixtures/not-a-plugin.c \
+	%D%/fixtures/older.c \
+	%D%/fixtures/rpath.c \
+	%D%/fixtures/short-descriptor.c \
+	%D%/fixtures/textrel.c \
+	%D%/fixtures/two-symbols.c \
+	%D%/fixtures/undefined.c \
+	%D%/fixtures/wrong-major.c \
+	%D%/fixtures/wrong-name.c
+EXTRA_DIST += $(FIXTURES) %D%/build-fixtures
+check_DATA += %D%/built.stamp
+
+FIXTURE_FLAGS = -I$(abs_top_builddir)/sdk/include -I$(abs_top_srcdir)/sdk/include
+%D%/built.stamp: $(FIXTURES) %D%/build-fixtures $(slipwayinclude_HEADERS) \
+		$(nodist_slipwayinclude_HEADERS)
+	$(AM_V_GEN)rm -rf %D%/built && $(MKDIR_P) %D%/built && \
+	$(srcdir)/%D%/build-fixtures $(srcdir)/%D%/fixtures %D%/built \
+	  $(slipway_machine) "$(CC)" $(FIXTURE_FLAGS) && \
+	if test $(slipway_machine) = x86_64 && \
+	    command -v i686-linux-gnu-gcc >/dev/null; then \
+	  $(srcdir)/%D%/build-fixtures $(srcdir)/%D%/fixtures %D%/built \
+	    i686 i686-linux-gnu-gcc $(FIXTURE_FLAGS); \
+	fi && touch $@
+CLEANFILES += %D%/built.stamp
+clean-local: clean-fixtures
+clean-fixtures:
+	rm -rf %D%/built
+.PHONY: clean-fixtures

@@ -35,3 +35,21 @@ TESTS += %D%/test-loop
 tests_unit_test_loop_SOURCES = %D%/test-loop.c
 tests_unit_test_loop_LDADD = $(UNIT_LIBS)
 tests_unit_test_loop_CFLAGS = $(UNIT_CFLAGS)
+check_PROGRAMS += tests/unit/test-load tests/unit/test-params
+TESTS += tests/unit/test-load tests/unit/test-params
+tests_unit_test_load_SOURCES = %D%/test-load.c
+tests_unit_test_load_LDADD = $(UNIT_LIBS)
+tests_unit_test_load_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_params_SOURCES = %D%/test-params.c
+tests_unit_test_params_LDADD = $(UNIT_LIBS)
+tests_unit_test_params_CFLAGS = $(UNIT_CFLAGS)
+if SERVER
+check_PROGRAMS += tests/unit/test-describe tests/unit/test-registry
+TESTS += tests/unit/test-describe tests/unit/test-registry
+tests_unit_test_describe_SOURCES = %D%/test-describe.c
+tests_unit_test_describe_LDADD = $(UNIT_LIBS)
+tests_unit_test_describe_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_registry_SOURCES = %D%/test-registry.c
+tests_unit_test_registry_LDADD = $(UNIT_LIBS)
+tests_unit_test_registry_CFLAGS = $(UNIT_CFLAGS)
+endif
