@@ -5,6 +5,7 @@ libslipwaycore_la_SOURCES += \
 	%D%/load-callbacks.c %D%/load-internal.h \
 	%D%/load-file.c \
 	%D%/load.c %D%/load.h \
+	%D%/loop-services.c %D%/loop-services.h \
 	%D%/param-value.c %D%/param-value.h \
 	%D%/param-values.c \
 	%D%/params.c %D%/params.h

@@ -20,10 +20,10 @@ struct client {
     struct client *next;
     struct http_files *files;
     struct endpoint peer;
-    int fd;             /* libmicrohttpd's */
-    uint64_t since_ms;  /* waits for a request since then */
-    bool answering;     /* a request is being answered */
-    bool shut;          /* its time was over */
+    int fd;            /* libmicrohttpd's */
+    uint64_t since_ms; /* waits for a request since then */
+    bool answering;    /* a request is being answered */
+    bool shut;         /* its time was over */
 };
 
 struct http_files {
@@ -34,8 +34,8 @@ struct http_files {
     struct loop_timer *sweep;
     struct client *clients;
     unsigned count;
-    const struct endpoint *adding; /* peer while MHD_add_connection runs */
-    bool running;                  /* inside MHD_run */
+    struct endpoint adding; /* the peer while MHD_add_connection runs */
+    bool running;           /* inside MHD_run */
     bool draining;
     bool told;
 };
@@ -72,8 +72,7 @@ static void arm(struct http_files *files)
     loop_timer_cancel(files->timer);
     files->timer = NULL;
     if (MHD_get_timeout(files->daemon, &wait_ms) == MHD_YES)
-        files->timer =
-            loop_timer(files->spec.loop, wait_ms, on_timer, files);
+        files->timer = loop_timer(files->spec.loop, wait_ms, on_timer, files);
 }
 
 /* Closes who has held a connection for too long without asking anything: the
@@ -101,7 +100,8 @@ static void sweep(void *arg)
 }
 
 static void on_connection(void *arg, struct MHD_Connection *connection,
-                          void **context, enum MHD_ConnectionNotificationCode code)
+                          void **context,
+                          enum MHD_ConnectionNotificationCode code)
 {
     struct http_files *files = arg;
     struct client **link = &files->clients;
@@ -117,8 +117,7 @@ static void on_connection(void *arg, struct MHD_Connection *connection,
         client->files = files;
         client->fd = info ? info->connect_fd : -1;
         client->since_ms = loop_now_ms(files->spec.loop);
-        if (files->adding)
-            client->peer = *files->adding;
+        client->peer = files->adding;
         client->next = files->clients;
         files->clients = client;
         files->count++;
@@ -137,8 +136,8 @@ static void on_connection(void *arg, struct MHD_Connection *connection,
 
 static struct client *client_of(struct MHD_Connection *connection)
 {
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(
-        connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 
     return info ? info->socket_context : NULL;
 }
@@ -165,8 +164,8 @@ static void add_header(struct MHD_Response *response, const char *name,
 
 /* Sends `response` and forgets it. */
 static enum MHD_Result queue(struct http_files *files,
-                             struct MHD_Connection *connection,
-                             unsigned status, struct MHD_Response *response)
+                             struct MHD_Connection *connection, unsigned status,
+                             struct MHD_Response *response)
 {
     enum MHD_Result result;
 
@@ -263,8 +262,8 @@ static enum MHD_Result queue_file(struct http_files *files,
                                 file->length, &range);
     if (kind == HTTP_RANGE_UNSATISFIABLE)
         return queue_unsatisfiable(files, connection, file);
-    response = MHD_create_response_from_fd_at_offset64(range.length, fd,
-                                                       range.offset);
+    response =
+        MHD_create_response_from_fd_at_offset64(range.length, fd, range.offset);
     if (!response)
         return MHD_NO;
     (void)TAKE_FD(fd);
@@ -391,20 +390,22 @@ void http_files_free(struct http_files *files)
     free(files);
 }
 
-void http_files_add(struct http_files *files, int fd,
-                    const struct endpoint *peer)
+void http_files_add(struct http_files *files, int fd)
 {
-    struct sockaddr_in address = {
-        .sin_family = AF_INET,
-        .sin_port = htons(peer->port),
-        .sin_addr = peer->address,
-    };
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t length = sizeof(address);
 
-    files->adding = peer;
+    if (getpeername(fd, (struct sockaddr *)&address, &length) != 0) {
+        (void)close(fd); /* the client has gone already */
+        return;
+    }
+    files->adding = (struct endpoint){
+        .address = address.sin_addr,
+        .port = ntohs(address.sin_port),
+    };
     /* It closes the socket itself when it refuses. */
     (void)MHD_add_connection(files->daemon, fd, (struct sockaddr *)&address,
                              sizeof(address));
-    files->adding = NULL;
     if (!files->running)
         files_run(files);
 }

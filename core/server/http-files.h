@@ -19,8 +19,8 @@ struct http_files;
 
 /* What a path names.  All zero means 404. */
 struct http_file {
-    unsigned status;  /* 200, or an error with `text` */
-    int fd;           /* the content, taken; -1 = `text` */
+    unsigned status; /* 200, or an error with `text` */
+    int fd;          /* the content, taken; -1 = `text` */
     uint64_t length;
     const char *text; /* small body, copied; NULL = none */
     const char *type; /* media type, borrowed */
@@ -30,10 +30,10 @@ struct http_file {
 
 struct http_files_spec {
     struct loop *loop;
-    unsigned max_connections;        /* 0 = 1000 */
-    unsigned max_per_address;        /* 0 = 64 */
-    uint64_t head_ms;                /* for a whole request head, idle
-                                      * connections too; 0 = 20 s */
+    unsigned max_connections; /* 0 = 1000 */
+    unsigned max_per_address; /* 0 = 64 */
+    uint64_t head_ms;         /* for a whole request head, idle
+                               * connections too; 0 = 20 s */
     /* `path` begins with '/', is decoded and has no query. */
     void (*find)(void *arg, const char *path, const struct endpoint *peer,
                  struct http_file *ret);
@@ -47,8 +47,7 @@ struct http_files *http_files_new(const struct http_files_spec *spec,
 /* Closes all connections. */
 void http_files_free(struct http_files *files);
 /* Takes a connected socket. */
-void http_files_add(struct http_files *files, int fd,
-                    const struct endpoint *peer);
+void http_files_add(struct http_files *files, int fd);
 /* Answers what runs and what is just being asked, closes each connection
  * afterwards, then calls `drained`. */
 void http_files_drain(struct http_files *files);

@@ -11,8 +11,12 @@ libslipwayserver_la_SOURCES = \
 	%D%/audit.c %D%/audit.h \
 	%D%/config.h \
 	%D%/dhcp.h \
+	%D%/door-route.c %D%/door-route.h \
 	%D%/event.c %D%/event.h \
+	%D%/front-door.c %D%/front-door.h \
+	%D%/http-files.c %D%/http-files.h \
 	%D%/http-internal.h \
+	%D%/http-range.c %D%/http-range.h \
 	%D%/http-reply.c \
 	%D%/http-request.c \
 	%D%/http-stream.c \
@@ -21,14 +25,21 @@ libslipwayserver_la_SOURCES = \
 	%D%/operation.c %D%/operation.h \
 	%D%/problem.c %D%/problem.h \
 	%D%/route.c %D%/route.h \
+	%D%/sandbox.c %D%/sandbox.h %D%/sandbox-calls.h \
 	%D%/schema-builtin.c \
 	%D%/schema.c %D%/schema.h \
+	%D%/serve-host.c %D%/serve-host.h \
 	%D%/server.h \
 	%D%/site.h \
 	%D%/store-internal.h \
 	%D%/store-write.c \
 	%D%/store.c %D%/store.h \
-	%D%/token.c %D%/token.h
+	%D%/token.c %D%/token.h \
+	%D%/transport-worker.c %D%/transport-worker.h \
+	%D%/worker-child.c %D%/worker-child.h \
+	%D%/worker-main.c %D%/worker-main.h \
+	%D%/worker-process.c %D%/worker-process.h \
+	%D%/worker.c %D%/worker.h
 
 # The JSON schemas of requests and replies are built in.
 API_SCHEMAS = \

@@ -21,8 +21,8 @@ struct workers;
 
 struct workers_spec {
     struct loop *loop;
-    int http_fd;    /* listening socket of the HTTP port; taken */
-    int objects_fd; /* the folder objects/; taken */
+    int http_fd;                /* listening socket of the HTTP port; taken */
+    int objects_fd;             /* the folder objects/; taken */
     int boot_roots[BOOT_ROOTS]; /* boot-table.h; taken; -1 = there is none */
     struct boot_table *boot_table; /* listened to; outlives the workers */
     /* Something happened: id ("worker-died", "transfer-done") and one JSON

@@ -10,9 +10,9 @@
 #include "core/wire/http-head.h"
 
 #define READ_BYTES (64 * 1024)
-#define READS_PER_EVENT 8      /* then the other connections have a turn */
-#define MAX_PATH_BYTES 1024    /* longest path of a URL */
-#define MAX_DRAIN (64 * 1024)  /* longest error page worth a connection */
+#define READS_PER_EVENT 8     /* then the other connections have a turn */
+#define MAX_PATH_BYTES 1024   /* longest path of a URL */
+#define MAX_DRAIN (64 * 1024) /* longest error page worth a connection */
 
 /*
  * A connection is connecting or sending (`out` not empty), waiting for or
@@ -319,8 +319,7 @@ static bool take_head_bytes(struct connection *c, const uint8_t *data,
         if (!take_head(c, head_length))
             return false;
     }
-    return c->head.length == 0 ||
-           take_body(c, c->head.data, c->head.length);
+    return c->head.length == 0 || take_body(c, c->head.data, c->head.length);
 }
 
 static void read_answer(struct connection *c)
@@ -331,9 +330,10 @@ static void read_answer(struct connection *c)
         if (got < 0 && (errno == EAGAIN || errno == EINTR))
             return;
         if (got <= 0) {
-            fail(c, ERR_IO, c->get && c->get->in_body
-                                ? "closed the connection in the middle"
-                                : "closed the connection");
+            fail(c, ERR_IO,
+                 c->get && c->get->in_body
+                     ? "closed the connection in the middle"
+                     : "closed the connection");
             return;
         }
         if (!c->get) { /* nobody asked */
@@ -363,8 +363,7 @@ static bool send_request(struct connection *c)
         c->connected = true;
     }
     while (c->out.length) {
-        ssize_t sent =
-            send(c->fd, c->out.data, c->out.length, MSG_NOSIGNAL);
+        ssize_t sent = send(c->fd, c->out.data, c->out.length, MSG_NOSIGNAL);
 
         if (sent < 0 && (errno == EAGAIN || errno == EINTR))
             return false;
@@ -409,8 +408,7 @@ static void connection_stalled(void *arg)
              c->connected ? "has stopped sending" : "does not answer");
         return;
     }
-    c->timer =
-        loop_timer(gets->loop, limit - passed, connection_stalled, c);
+    c->timer = loop_timer(gets->loop, limit - passed, connection_stalled, c);
 }
 
 static int connection_open(struct connection *c)
@@ -429,8 +427,8 @@ static int connection_open(struct connection *c)
     if (connect(c->fd, (struct sockaddr *)&to, sizeof(to)) != 0 &&
         errno != EINPROGRESS)
         return -1;
-    c->watch = loop_watch(c->gets->loop, c->fd, LOOP_WRITE, connection_event,
-                          c);
+    c->watch =
+        loop_watch(c->gets->loop, c->fd, LOOP_WRITE, connection_event, c);
     return c->watch ? 0 : -1;
 }
 
@@ -472,8 +470,7 @@ static int write_request(struct connection *c, const struct http_get *get)
 
     buf_clear(&c->out);
     (void)buf_printf(&c->out, "GET %s HTTP/1.1\r\nHost: %s:%u\r\n", get->path,
-                     endpoint_address(&get->server, address),
-                     get->server.port);
+                     endpoint_address(&get->server, address), get->server.port);
     if (get->offset)
         (void)buf_printf(&c->out, "Range: bytes=%llu-\r\n",
                          (unsigned long long)get->offset);
@@ -500,10 +497,10 @@ static void attach(struct http_get *get, bool fresh)
     get->connection = c;
     c->active_ms = loop_now_ms(gets->loop);
     loop_timer_cancel(c->timer);
-    c->timer = loop_timer(
-        gets->loop,
-        c->connected ? gets->limits.stall_ms : gets->limits.connect_ms,
-        connection_stalled, c);
+    c->timer = loop_timer(gets->loop,
+                          c->connected ? gets->limits.stall_ms
+                                       : gets->limits.connect_ms,
+                          connection_stalled, c);
     loop_watch_change(c->watch, LOOP_WRITE);
 }
 

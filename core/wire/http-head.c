@@ -90,9 +90,9 @@ static int parse_range(struct part value, struct http_head *head,
         value.at += 6;
         value.length -= 6;
         dash = memchr(value.at, '-', value.length);
-        if (dash && part_number((struct part){value.at,
-                                              (size_t)(dash - value.at)},
-                                &head->range_start) == 0) {
+        if (dash &&
+            part_number((struct part){value.at, (size_t)(dash - value.at)},
+                        &head->range_start) == 0) {
             head->has_range = true;
             return 0;
         }
@@ -130,8 +130,8 @@ static int parse_field(struct part line, struct http_head *head,
         return err_set(err, ERR_INVALID,
                        "the answer has a header line without a name");
     name = (struct part){line.at, (size_t)(colon - line.at)};
-    value = part_trim((struct part){
-        colon + 1, line.length - (size_t)(colon + 1 - line.at)});
+    value = part_trim(
+        (struct part){colon + 1, line.length - (size_t)(colon + 1 - line.at)});
     if (part_is(name, "content-length"))
         return parse_length(value, head, err);
     if (part_is(name, "content-range"))

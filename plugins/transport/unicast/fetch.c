@@ -33,11 +33,11 @@ struct slot {
     uint64_t got;
     unsigned char *data;
     uint64_t capacity;
-    uint64_t server;     /* place in the server list */
-    unsigned refused;    /* servers in a row that do not hold it */
+    uint64_t server;  /* place in the server list */
+    unsigned refused; /* servers in a row that do not hold it */
     unsigned damaged;
-    uint64_t pause_ms;   /* the next one */
-    int too_long;        /* more came than the object has bytes */
+    uint64_t pause_ms; /* the next one */
+    int too_long;      /* more came than the object has bytes */
     struct slipway_http_get *get;
     struct slipway_timer *timer;
 };
@@ -175,7 +175,8 @@ static void slot_refused(struct slot *slot, uint64_t status)
     if (++slot->refused >= server_count(slot->fetching)) {
         (void)snprintf(text, sizeof(text),
                        "no server gives it away: the last one answered with "
-                       "status %u", (unsigned)status);
+                       "status %u",
+                       (unsigned)status);
         give_up(slot, text);
         return;
     }

@@ -17,9 +17,8 @@ SLIPWAY_TRANSPORT_PLUGIN(
         .name = "unicast", .version = PLUGIN_VERSION,
         .summary = "Sends and fetches sealed objects over HTTP.",
         .params = params, .params_count = sizeof(params) / sizeof(params[0]),
-        .capabilities =
-            SLIPWAY_TRANSPORT_SERVES_OBJECTS | SLIPWAY_TRANSPORT_FETCHES_OBJECTS,
+        .capabilities = SLIPWAY_TRANSPORT_SERVES_OBJECTS |
+                        SLIPWAY_TRANSPORT_FETCHES_OBJECTS,
         .serve_start = unicast_serve_start, .serve_drain = unicast_serve_drain,
         .serve_stop = unicast_serve_stop, .fetch_start = unicast_fetch_start,
-        .fetch_wanted = unicast_fetch_wanted,
-        .fetch_stop = unicast_fetch_stop);
+        .fetch_wanted = unicast_fetch_wanted, .fetch_stop = unicast_fetch_stop);

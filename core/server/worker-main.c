@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/server/worker-main.h"
+
+#include <string.h>
+
+#include "core/server/front-door.h"
+#include "core/server/transport-worker.h"
+#include "core/server/worker-child.h"
+#include "core/util/log.h"
+
+static const struct {
+    const char *kind;
+    int (*run)(void);
+} kinds[] = {
+    {"http", front_door_main},
+    {"transport", transport_worker_main},
+};
+
+int worker_main(int argc, char **argv)
+{
+    worker_log_open();
+    for (size_t i = 0; argc >= 1 && i < ARRAY_LENGTH(kinds); i++) {
+        if (strcmp(argv[0], kinds[i].kind) == 0)
+            return kinds[i].run();
+    }
+    log_error("there is no worker of that kind; slipwayd starts its workers "
+              "itself");
+    return 1;
+}
