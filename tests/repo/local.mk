@@ -1,1 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
+TESTS += \
+	%D%/test-cross-i686.sh \
+	%D%/test-includes.sh \
+	%D%/test-needed.sh \
+	%D%/test-source.sh
+EXTRA_DIST += \
+	%D%/test-cross-i686.sh \
+	%D%/test-includes.sh \
+	%D%/test-needed.sh \
+	%D%/test-source.sh
