@@ -12,7 +12,6 @@
 #include "core/util/log.h"
 #include "core/util/seam.h"
 
-#define CONFIG_MAX_INTERFACES 8
 #define CONFIG_MAX_POOLS 16
 #define CONFIG_MAX_DNS 4
 #define CONFIG_DEFAULT_PATH SYSCONFDIR "/slipway/slipwayd.json"
@@ -48,8 +47,7 @@ struct config {
     char *state_dir;  /* absolute */
     char *user;       /* name or number to run as; NULL = whoever starts it */
     char *address;    /* ours on the boot network, told to every client */
-    char *interfaces[CONFIG_MAX_INTERFACES]; /* boot networks' names */
-    size_t interface_count;                  /* 0 = every interface */
+    char *interface;  /* of the boot network; NULL = every interface */
     struct config_ports ports;
     bool has_dhcp; /* without: no DHCP, no TFTP */
     struct config_dhcp dhcp;

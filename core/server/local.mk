@@ -9,7 +9,7 @@ libslipwayserver_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(GNUTLS_CFLAGS) \
 	$(MHD_CFLAGS) $(ZSTD_CFLAGS) $(PCRE2_CFLAGS) $(ELF_CFLAGS)
 libslipwayserver_la_SOURCES = \
 	%D%/audit.c %D%/audit.h \
-	%D%/config.h \
+	%D%/config.c %D%/config.h \
 	%D%/dhcp.h \
 	%D%/door-route.c %D%/door-route.h \
 	%D%/event.c %D%/event.h \
@@ -30,7 +30,8 @@ libslipwayserver_la_SOURCES = \
 	%D%/schema.c %D%/schema.h \
 	%D%/serve-host.c %D%/serve-host.h \
 	%D%/server.h \
-	%D%/site.h \
+	%D%/site-ca.c %D%/site-ca.h \
+	%D%/site.c %D%/site.h \
 	%D%/store-internal.h \
 	%D%/store-write.c \
 	%D%/store.c %D%/store.h \

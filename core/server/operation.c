@@ -31,7 +31,7 @@ bool operation_wanted(const struct request *r)
 {
     const struct route *route = r->match.route;
     return strcmp(route->method, "POST") == 0 &&
-           route->scope != SCOPE_ENGINE && !(route->flags & ROUTE_UPLOAD) &&
+           route->scope != SCOPE_ENGINE && !(route->flags & (ROUTE_UPLOAD | ROUTE_SECRET)) &&
            request_header(r, "Idempotency-Key");
 }
 

@@ -13,6 +13,7 @@ enum {
     ROUTE_UPLOAD = 2,   /* handled when its headers are there (http.h) */
     ROUTE_LIST = 4,     /* takes `limit` and `after` */
     ROUTE_QUIET = 8,    /* changes nothing worth an audit record */
+    ROUTE_SECRET = 16,  /* its reply is not kept: no Idempotency-Key */
 };
 
 #define ROUTE_BODY_BYTES (64 * 1024)   /* longest body unless the route says */
