@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 libslipwaycore_la_SOURCES += \
+	%D%/checkpoint.c %D%/checkpoint.h \
+	%D%/device.c %D%/device.h \
 	%D%/frame.c %D%/frame.h \
 	%D%/import.c %D%/import.h \
 	%D%/index.c %D%/index.h %D%/index-build.c %D%/index-format.h \
@@ -8,6 +10,7 @@ libslipwaycore_la_SOURCES += \
 	%D%/objects.c %D%/objects.h %D%/objects-batch.c %D%/objects-path.h \
 	%D%/partition.c %D%/partition.h %D%/partition-fs.c \
 	%D%/partition-table.c %D%/partition-table.h \
-	%D%/pipeline.h \
+	%D%/pipeline.c %D%/pipeline.h %D%/pipeline-fetch.c \
+	%D%/pipeline-pages.c %D%/pipeline-parts.h %D%/pipeline-work.c \
 	%D%/reader.c %D%/reader.h
 libslipwaycore_la_LIBADD += $(ZSTD_LIBS)

@@ -62,22 +62,30 @@ int object_check(const struct digest *name, const void *sealed, size_t length,
                    digest_hex(name, hex));
 }
 
-int object_open(struct frame_unpacker *unpacker, const struct object_id *id,
-                const void *sealed, size_t length, uint8_t *frame, void *plain,
-                size_t plain_bytes, struct err *err)
+int object_open_checked(struct frame_unpacker *unpacker,
+                        const struct object_id *id, const void *sealed,
+                        size_t length, uint8_t *frame, void *plain,
+                        size_t plain_bytes, struct err *err)
 {
-    int rc = object_check(&id->name, sealed, length, err);
-    if (rc)
-        return rc;
     char hex[DIGEST_HEX_BYTES];
     if (length < FRAME_ALIGN_BYTES + SEAL_TAG_BYTES ||
         unseal(&id->key, NULL, sealed, length, frame, NULL))
         return err_set(err, ERR_CORRUPT,
                        "object %s cannot be opened with the key of the index",
                        digest_hex(&id->name, hex));
-    rc = frame_unpack(unpacker, frame, length - SEAL_TAG_BYTES, plain,
-                      plain_bytes, err);
+    int rc = frame_unpack(unpacker, frame, length - SEAL_TAG_BYTES, plain,
+                          plain_bytes, err);
     if (rc)
         (void)err_prefix(err, "object %s: ", digest_hex(&id->name, hex));
     return rc;
+}
+
+int object_open(struct frame_unpacker *unpacker, const struct object_id *id,
+                const void *sealed, size_t length, uint8_t *frame, void *plain,
+                size_t plain_bytes, struct err *err)
+{
+    int rc = object_check(&id->name, sealed, length, err);
+    return rc ? rc
+              : object_open_checked(unpacker, id, sealed, length, frame, plain,
+                                    plain_bytes, err);
 }

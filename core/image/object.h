@@ -54,4 +54,10 @@ int object_open(struct frame_unpacker *unpacker, const struct object_id *id,
                 const void *sealed, size_t length, uint8_t *frame, void *plain,
                 size_t plain_bytes, struct err *err);
 
+/* The same for bytes whose name was checked already. */
+int object_open_checked(struct frame_unpacker *unpacker,
+                        const struct object_id *id, const void *sealed,
+                        size_t length, uint8_t *frame, void *plain,
+                        size_t plain_bytes, struct err *err);
+
 #endif

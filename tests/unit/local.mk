@@ -53,3 +53,9 @@ tests_unit_test_registry_SOURCES = %D%/test-registry.c
 tests_unit_test_registry_LDADD = $(UNIT_LIBS)
 tests_unit_test_registry_CFLAGS = $(UNIT_CFLAGS)
 endif
+check_PROGRAMS += tests/unit/test-pipeline
+TESTS += tests/unit/test-pipeline
+tests_unit_test_pipeline_SOURCES = %D%/test-pipeline.c %D%/image-fixture.c %D%/image-fixture.h \
+	%D%/pipeline-driver.c %D%/pipeline-driver.h
+tests_unit_test_pipeline_LDADD = $(UNIT_LIBS)
+tests_unit_test_pipeline_CFLAGS = $(UNIT_CFLAGS)
