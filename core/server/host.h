@@ -97,11 +97,12 @@ void host_delete(struct hosts *hosts, const char *id, uint64_t expected,
  * Takes what an engine or a firmware said: members of `facts` (object,
  * borrowed) replace those of host->facts, `arch` likewise; writes only when
  * something is new.  `extra_macs` become aliases unless another host has them
- * (only for engines that an admin approved).  `done` may be NULL.
+ * (only for engines that an admin approved).  A failure is only logged: the
+ * machine will say it again.
  */
 void host_learn(struct hosts *hosts, const char *id, const char *arch,
                 const json_t *facts, const char (*extra_macs)[18],
-                size_t extra_count, host_done *done, void *arg);
+                size_t extra_count);
 
 /* Remembers a machine that is not ours and tells `host-unknown` when it is
  * new.  Bounded: the longest unseen is forgotten. */
