@@ -12,7 +12,7 @@
 
 #include "core/profile/plan.h"
 
-#define PROFILE_MAX_BYTES (48 * 1024)
+#define PROFILE_MAX_BYTES (16 * 1024) /* a task's document holds it twice */
 #define PROFILE_MAX_PATTERN_BYTES 256
 #define PROFILE_MAX_ARCH 16
 #define PROFILE_NAME_BYTES 64 /* [a-z0-9][a-z0-9.-]{0,62} */

@@ -93,7 +93,8 @@ static void add_change(struct change_list *list, enum store_change_kind kind,
                        const char *key)
 {
     char *out = list->keys[list->count];
-    snprintf(out, sizeof(list->keys[0]), "%s%s", prefix, key);
+    snprintf(out, sizeof(list->keys[0]), "%s%.*s", prefix,
+             HOST_ALIAS_BYTES - 1, key);
     list->changes[list->count++] =
         (struct store_change){kind, out, json, expected};
 }

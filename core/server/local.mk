@@ -59,4 +59,9 @@ libslipwayserver_la_SOURCES += \
 	%D%/host.c %D%/host-change.c %D%/host-internal.h %D%/host.h \
 	%D%/host-record.c %D%/host-record.h \
 	%D%/identity.c %D%/identity.h \
-	%D%/table.c %D%/table.h
+	%D%/table.c %D%/table.h \
+	%D%/task.c %D%/task-internal.h %D%/task.h \
+	%D%/task-life.c \
+	%D%/task-plan.c %D%/task-plan.h \
+	%D%/task-record.c \
+	%D%/task-start.c

@@ -183,8 +183,7 @@ struct task_start {
 };
 /*
  * Starts a task: matches, expands, resolves images to digests, writes it and
- * arms it.  ERR_CONFLICT when the host has an active task.  Starting the same
- * `id` again gives the task that is there.
+ * arms it.  ERR_CONFLICT when the host has an active task or the id exists.
  */
 void task_start(struct tasks *tasks, const struct task_start *start,
                 task_started *started, void *arg);
