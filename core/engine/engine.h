@@ -2,7 +2,7 @@
 /*
  * The engine's work from finding a server to the last report: rendezvous,
  * session, plan, steps.  Start-up (init.h, or run.h for an ordinary process)
- * brings the machine; how to leave it is in the hand-off, because only
+ * brings the target; how to leave it is in the hand-off, because only
  * start-up can.
  */
 #ifndef CORE_ENGINE_ENGINE_H
@@ -19,6 +19,9 @@ struct engine_setup {
     struct console *console;
     /* How long to look for a server while there is no plan; 0 = 10 minutes. */
     uint64_t patience_ms;
+    /* After a failure has been reported, leave the console alone for so long
+     * that a person can read it. */
+    uint64_t failure_pause_ms;
     /* Hears the server's time after each new session; may be NULL. */
     void (*set_clock)(void *arg, int64_t wall_s);
     void *set_clock_arg;

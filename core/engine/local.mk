@@ -1,4 +1,42 @@
 # SPDX-License-Identifier: Apache-2.0
+# Everything but main.c is a convenience library, so that unit tests link what
+# they test.
+noinst_LTLIBRARIES += libslipwayengine.la
+libslipwayengine_la_CPPFLAGS = $(AM_CPPFLAGS) $(PATH_CPPFLAGS)
+libslipwayengine_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(GNUTLS_CFLAGS) $(ZSTD_CFLAGS) $(KMOD_CFLAGS) $(BLKID_CFLAGS) $(EFIVAR_CFLAGS)
+libslipwayengine_la_LIBADD = libslipwaycore.la $(KMOD_LIBS) $(BLKID_LIBS) $(EFIVAR_LIBS)
+libslipwayengine_la_SOURCES = \
+	%D%/action-command.c \
+	%D%/action-host-disks.c \
+	%D%/action-host-images.c \
+	%D%/action-host-parts.h \
+	%D%/action-host-personalise.c \
+	%D%/action-host.c %D%/action-host.h \
+	%D%/action-process.c %D%/action-process.h \
+	%D%/action-rpc.c %D%/action-rpc.h \
+	%D%/action-services.c \
+	%D%/console.c %D%/console.h \
+	%D%/disk-select.c %D%/disk-select.h \
+	%D%/disks.h \
+	%D%/engine-session.c \
+	%D%/engine.c %D%/engine.h \
+	%D%/facts.h \
+	%D%/find-server.c %D%/find-server.h \
+	%D%/handoff.h \
+	%D%/hello.c %D%/hello.h \
+	%D%/init.h \
+	%D%/net.h \
+	%D%/personalise.h \
+	%D%/pipeline-client.h \
+	%D%/pipeline-process.h \
+	%D%/rendezvous.c %D%/rendezvous.h \
+	%D%/run.c %D%/run.h \
+	%D%/runner.c %D%/runner.h \
+	%D%/session-fetch.c \
+	%D%/session-parts.h \
+	%D%/session-report.c \
+	%D%/session.c %D%/session.h
+EXTRA_DIST += %D%/main.c
 if SERVER
 include core/engine/build/local.mk
 endif

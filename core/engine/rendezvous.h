@@ -32,19 +32,20 @@ struct rendezvous_result {
 typedef void rendezvous_done(void *arg, const struct rendezvous_result *result,
                              const struct err *err);
 
-struct rendezvous;
+struct rendezvous_search;
 
 /*
  * Asks on every port at once, repeating after 1, 2, 4 and then every 4 s; the
  * first valid answer wins.  `uuid` is the SMBIOS UUID's 16 bytes as the
  * firmware stores them, or NULL.  The ports are copied.
  */
-struct rendezvous *rendezvous_start(struct loop *loop,
-                                    const struct rendezvous_port *ports,
-                                    size_t count, const uint8_t *uuid,
-                                    uint64_t timeout_ms, rendezvous_done *done,
-                                    void *arg, struct err *err);
+struct rendezvous_search *rendezvous_start(struct loop *loop,
+                                           const struct rendezvous_port *ports,
+                                           size_t count, const uint8_t *uuid,
+                                           uint64_t timeout_ms,
+                                           rendezvous_done *done, void *arg,
+                                           struct err *err);
 /* Ends it; `done` is not called any more.  NULL is fine. */
-void rendezvous_free(struct rendezvous *rendezvous);
+void rendezvous_free(struct rendezvous_search *search);
 
 #endif

@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ *   find a server -> session -> plan -> steps -> final report -> out
+ *
+ * Whatever ends it says so on the console and in the hand-off.
+ */
+#include "core/engine/engine.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/engine/find-server.h"
+#include "core/engine/hello.h"
+#include "core/engine/runner.h"
+#include "core/engine/session.h"
+#include "core/profile/plan.h"
+#include "core/wire/tls.h"
+
+#define PATIENCE_DEFAULT_MS (10u * 60 * 1000)
+#define LAST_REPORT_MS (30u * 60 * 1000)
+#define TROUBLE_EVERY_MS 10000
+
+struct engine {
+    const struct engine_setup *setup;
+    struct loop *loop;
+    struct tls_identity *identity;
+    struct tls_settings tls;
+    int64_t clock_offset_s; /* the server's time minus this machine's */
+    struct find_server *find;
+    struct session *session;
+    struct message_welcome welcome;
+    struct plan *plan;
+    struct runner *runner;
+    struct loop_timer *patience; /* while waiting for approval or a plan */
+    struct loop_timer *last;     /* for the final report */
+    struct console_who who;
+    char product[140];
+    struct found_servers found;
+    uint64_t trouble_ms; /* when trouble was last shown */
+    char trouble[ERR_TEXT_BYTES];
+    bool leaving;
+    bool failed; /* a step or the plan */
+    struct handoff leave;
+    struct err err; /* code 0 = it went well */
+};
+
+static int64_t engine_wall_s(void *arg)
+{
+    const struct engine *engine = arg;
+    const struct seam *seam = loop_seam(engine->loop);
+
+    return seam->wall_s(seam->context) + engine->clock_offset_s;
+}
+
+static void show_who(struct engine *engine)
+{
+    engine->who.name = engine->welcome.host_name;
+    engine->who.product = engine->product;
+    engine->who.mac = engine->found.mac;
+    engine->who.address = engine->found.address;
+    engine->who.server = engine->session ? session_server(engine->session) : "";
+    console_who(engine->setup->console, &engine->who);
+}
+
+/* Ends the loop; `err` NULL or without a code = all went well. */
+static void stop(struct engine *engine, const struct err *err)
+{
+    if (err && err->code != 0 && engine->err.code == 0) {
+        engine->err = *err;
+        console_trouble(engine->setup->console, err->text, NULL);
+    }
+    loop_stop(engine->loop);
+}
+
+/* ---- leaving ---- */
+
+static void on_pause_over(void *arg)
+{
+    struct engine *engine = arg;
+
+    engine->last = NULL;
+    stop(engine, NULL);
+}
+
+static void on_all_reported(void *arg)
+{
+    struct engine *engine = arg;
+    uint64_t pause_ms = engine->setup->failure_pause_ms;
+
+    loop_timer_cancel(engine->last);
+    engine->last = NULL;
+    if (!engine->failed || pause_ms == 0) {
+        stop(engine, NULL);
+        return;
+    }
+    console_say(engine->setup->console,
+                "the server knows; this machine restarts in %llu s",
+                (unsigned long long)(pause_ms / 1000));
+    engine->last = loop_timer(engine->loop, pause_ms, on_pause_over, engine);
+}
+
+static void on_last_report_late(void *arg)
+{
+    struct engine *engine = arg;
+    struct err err = ERR_INIT;
+
+    engine->last = NULL;
+    (void)err_set(&err, ERR_TIMEOUT,
+                  "no server has taken the final report for %u minutes; this "
+                  "machine leaves without it", LAST_REPORT_MS / 60000);
+    stop(engine, &err);
+}
+
+static void leave(struct engine *engine, const struct runner_end *end)
+{
+    struct message_report m = {.kind = MESSAGE_LEAVING};
+    char note[HANDOFF_NOTE_BYTES] = "";
+    struct err err = ERR_INIT;
+
+    engine->leaving = true;
+    if (handoff_prepare(&engine->leave, note, &err) < 0)
+        (void)snprintf(note, sizeof(note), "%.250s", err.text);
+    if (note[0])
+        console_say(engine->setup->console, "%s", note);
+    (void)snprintf(m.task, sizeof(m.task), "%s", engine->plan->task);
+    m.attempt = engine->plan->attempt;
+    (void)snprintf(m.method, sizeof(m.method), "%s",
+                   handoff_word(engine->leave.method));
+    (void)snprintf(m.text, sizeof(m.text), "%s",
+                   end->failed ? end->sentence : note);
+    if (session_report(engine->session, &m, &err) < 0) {
+        stop(engine, &err);
+        return;
+    }
+    engine->last = loop_timer(engine->loop, LAST_REPORT_MS,
+                              on_last_report_late, engine);
+    session_when_reported(engine->session, on_all_reported, engine);
+}
+
+static void on_steps_done(void *arg, const struct runner_end *end)
+{
+    struct engine *engine = arg;
+    struct err err = ERR_INIT;
+
+    engine->failed = end->failed;
+    if (handoff_parse(engine->plan->then, &engine->leave.method, &err) < 0)
+        engine->leave.method = HANDOFF_REBOOT;
+    /* After a failure the disk holds nothing that should be started by its
+     * own entry; the server's answer at the next start decides. */
+    if (end->failed && engine->leave.method == HANDOFF_FIRMWARE)
+        engine->leave.method = HANDOFF_REBOOT;
+    if (!end->failed)
+        (void)snprintf(engine->leave.disk_node,
+                       sizeof(engine->leave.disk_node), "%s", end->disk_node);
+    (void)snprintf(engine->leave.host_name, sizeof(engine->leave.host_name),
+                   "%s", engine->plan->host_name);
+    console_say(engine->setup->console, "%s",
+                end->failed ? "the task has failed; reporting"
+                            : "all steps are done; reporting");
+    leave(engine, end);
+}
+
+/* Nothing is to be done here: the machine starts its own disk. */
+static void go_local(struct engine *engine, const char *why)
+{
+    if (engine->plan || engine->leaving)
+        return;
+    engine->leaving = true;
+    engine->leave.method = HANDOFF_FIRMWARE;
+    console_say(engine->setup->console, "%s; this machine starts its own disk",
+                why);
+    stop(engine, NULL);
+}
+
+/* ---- the plan ---- */
+
+/* The task's id of a plan that is not believed serves to say so, no more. */
+static void report_refused_plan(struct engine *engine, const char *text,
+                                const struct err *why)
+{
+    struct message_report m = {.kind = MESSAGE_STEP_FAILED};
+    struct plan *plan = NULL;
+    struct err err = ERR_INIT;
+
+    if (plan_parse(text, strlen(text), &plan, NULL) < 0) {
+        stop(engine, why);
+        return;
+    }
+    (void)snprintf(m.task, sizeof(m.task), "%s", plan->task);
+    m.attempt = plan->attempt;
+    plan_free(plan);
+    (void)snprintf(m.code, sizeof(m.code), "%s", err_word(why->code));
+    (void)snprintf(m.text, sizeof(m.text), "%s", why->text);
+    engine->leaving = true;
+    engine->failed = true;
+    engine->err = *why;
+    console_trouble(engine->setup->console, why->text,
+                    "nothing was changed on this machine");
+    if (session_report(engine->session, &m, &err) < 0) {
+        stop(engine, &err);
+        return;
+    }
+    engine->last = loop_timer(engine->loop, LAST_REPORT_MS,
+                              on_last_report_late, engine);
+    session_when_reported(engine->session, on_all_reported, engine);
+}
+
+static void start_plan(struct engine *engine, const struct message_plan *reply)
+{
+    const struct trust *trust = engine->setup->trust;
+    struct plan_expect expect = {
+        .site = trust->site,
+        .host_id = engine->welcome.host_id[0] ? engine->welcome.host_id : NULL,
+        .epoch = session_epoch(engine->session),
+        .now_s = engine_wall_s(engine),
+    };
+    struct err err = ERR_INIT;
+
+    if (plan_verify(reply->text, reply->signature, trust->signing_keys,
+                    trust->signing_key_count, &expect, &engine->plan, &err) <
+        0) {
+        (void)err_prefix(&err, "the plan is refused: ");
+        report_refused_plan(engine, reply->text, &err);
+        return;
+    }
+    struct runner_setup setup = {
+        .loop = engine->loop,
+        .target = engine->setup->target,
+        .session = engine->session,
+        .console = engine->setup->console,
+        .trust = trust,
+        .plan = engine->plan,
+    };
+    engine->runner = runner_new(&setup, on_steps_done, engine, &err);
+    if (!engine->runner)
+        stop(engine, &err);
+}
+
+static void on_patience_over(void *arg)
+{
+    struct engine *engine = arg;
+
+    engine->patience = NULL;
+    go_local(engine, engine->welcome.state == MESSAGE_PENDING
+                         ? "nobody has approved this machine in time"
+                         : "the server had no plan for this machine in time");
+}
+
+static void wait_for(struct engine *engine, uint64_t ms)
+{
+    loop_timer_cancel(engine->patience);
+    engine->patience = loop_timer(engine->loop, ms, on_patience_over, engine);
+}
+
+static void on_plan(void *arg, const struct message_plan *reply)
+{
+    struct engine *engine = arg;
+
+    if (engine->plan || engine->leaving)
+        return; /* the same plan again, or we are done */
+    if (reply->state == MESSAGE_LOCAL) {
+        go_local(engine, "there is nothing to do here");
+        return;
+    }
+    if (!reply->text)
+        return;
+    loop_timer_cancel(engine->patience);
+    engine->patience = NULL;
+    start_plan(engine, reply);
+}
+
+/* ---- the session ---- */
+
+static void on_welcome(void *arg, const struct message_welcome *welcome)
+{
+    struct engine *engine = arg;
+    const struct seam *seam = loop_seam(engine->loop);
+
+    engine->welcome = *welcome;
+    engine->clock_offset_s = welcome->time_s - seam->wall_s(seam->context);
+    if (engine->setup->set_clock) {
+        engine->setup->set_clock(engine->setup->set_clock_arg, welcome->time_s);
+        engine->clock_offset_s = welcome->time_s - seam->wall_s(seam->context);
+    }
+    show_who(engine);
+    if (welcome->state == MESSAGE_LOCAL) {
+        go_local(engine, "there is nothing to do here");
+        return;
+    }
+    if (welcome->state == MESSAGE_PENDING)
+        console_code(engine->setup->console, welcome->code);
+    wait_for(engine, welcome->leave_after_s > 0
+                         ? (uint64_t)welcome->leave_after_s * 1000
+                         : PATIENCE_DEFAULT_MS);
+}
+
+static void on_cancel(void *arg)
+{
+    struct engine *engine = arg;
+
+    if (engine->runner && !engine->leaving)
+        runner_cancel(engine->runner);
+}
+
+static void on_trouble(void *arg, const char *sentence)
+{
+    struct engine *engine = arg;
+    uint64_t now_ms = loop_now_ms(engine->loop);
+
+    if (strcmp(engine->trouble, sentence) == 0 &&
+        now_ms - engine->trouble_ms < TROUBLE_EVERY_MS)
+        return;
+    engine->trouble_ms = now_ms;
+    (void)snprintf(engine->trouble, sizeof(engine->trouble), "%s", sentence);
+    console_trouble(engine->setup->console, sentence, "trying again");
+}
+
+static void on_recovered(void *arg, const char *server)
+{
+    struct engine *engine = arg;
+
+    engine->trouble[0] = '\0';
+    console_say(engine->setup->console, "server %s answers again", server);
+}
+
+static void on_session_ended(void *arg, const struct err *err)
+{
+    stop(arg, err);
+}
+
+static void on_found(void *arg, const struct found_servers *found,
+                     const struct err *err)
+{
+    static const struct session_handlers handlers = {
+        .welcome = on_welcome,
+        .plan = on_plan,
+        .cancel = on_cancel,
+        .trouble = on_trouble,
+        .recovered = on_recovered,
+        .ended = on_session_ended,
+    };
+    struct engine *engine = arg;
+    struct message_hello hello;
+    struct err why = ERR_INIT;
+
+    if (!found) {
+        stop(engine, err);
+        return;
+    }
+    engine->found = *found;
+    hello_from_facts(engine->setup->target->facts, &hello);
+    (void)snprintf(hello.ticket, sizeof(hello.ticket), "%s", found->ticket);
+    struct session_setup setup = {
+        .loop = engine->loop,
+        .tls = &engine->tls,
+        .hello = &hello,
+        .servers = &found->servers,
+        .patience_ms = engine->setup->patience_ms,
+    };
+    engine->session = session_new(&setup, &handlers, engine, &why);
+    if (!engine->session)
+        stop(engine, &why);
+}
+
+/* ---- all of it ---- */
+
+static void engine_done(struct engine *engine)
+{
+    loop_timer_cancel(engine->patience);
+    loop_timer_cancel(engine->last);
+    find_server_free(engine->find);
+    runner_free(engine->runner); /* uses the session */
+    session_free(engine->session);
+    plan_free(engine->plan);
+    tls_identity_free(engine->identity);
+}
+
+static void name_product(struct engine *engine)
+{
+    struct message_hello hello;
+
+    hello_from_facts(engine->setup->target->facts, &hello);
+    (void)snprintf(engine->product, sizeof(engine->product), "%s%s%s",
+                   hello.facts.vendor, hello.facts.vendor[0] ? " " : "",
+                   hello.facts.product);
+    if (hello.facts.mac_count > 0)
+        memcpy(engine->found.mac, hello.facts.macs[0],
+               sizeof(engine->found.mac));
+}
+
+int engine_work(const struct engine_setup *setup, struct handoff *ret_leave,
+                struct err *err)
+{
+    struct engine engine = {
+        .setup = setup,
+        .loop = setup->loop,
+        .leave = {.method = HANDOFF_REBOOT},
+    };
+    uint64_t patience_ms =
+        setup->patience_ms ? setup->patience_ms : PATIENCE_DEFAULT_MS;
+
+    engine.tls = (struct tls_settings){.trust = setup->trust,
+                                       .wall_s = engine_wall_s,
+                                       .wall_arg = &engine};
+    name_product(&engine);
+    show_who(&engine);
+    engine.identity = tls_identity_new(&engine.err);
+    engine.tls.identity = engine.identity;
+    if (engine.identity)
+        engine.find = find_server_start(setup->target, setup->trust,
+                                        setup->console, patience_ms, on_found,
+                                        &engine, &engine.err);
+    if (engine.find)
+        loop_run(setup->loop);
+    *ret_leave = engine.leave;
+    engine_done(&engine);
+    if (engine.err.code != 0 && err)
+        *err = engine.err;
+    return engine.err.code;
+}
