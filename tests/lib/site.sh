@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+# A whole site in the laboratory, from an installed tree: slipwayd with its
+# workers, the command line, an engine build, an image.  Source functions.sh
+# and lab.sh first.
+#
+#   site_up            installs below $site, makes the site, starts slipwayd
+#   slipway ARGS...    the command line as the first admin
+#   site_engine        builds and uploads the engine from the cached kernel
+#   site_kill          kill -9 to slipwayd;  site_start starts it again
+
+site=$TEST_DIR/site
+site_uid=64321 # a number without a name: privileges are dropped to it
+slipwayd_pid=
+
+site_install () {
+  # The folder must be open to the user that slipwayd becomes.
+  chmod 711 "$TEST_DIR"
+  mkdir -p "$site"
+  make -s -C "$top_builddir" install DESTDIR="$site/root" > "$TEST_DIR/install.log" 2>&1 ||
+    { tail -n 5 "$TEST_DIR/install.log" >&2; return 1; }
+  # Where it was installed, below the stage.
+  site_prefix=$site/root$(sed -n 's/^prefix = //p' "$top_builddir/Makefile")
+  export SLIPWAY_PLUGIN_DIR=$site_prefix/lib/slipway/plugins
+  export SLIPWAY_BOOT_DIR=$site_prefix/share/slipway/boot
+  export SLIPWAY_DATA_DIR=$site_prefix/share/slipway
+  export SLIPWAY_LIBEXEC_DIR=$site_prefix/libexec/slipway
+  PATH=$site_prefix/bin:$site_prefix/sbin:$PATH
+}
+
+site_configure () {
+  cat > "$site/slipwayd.json" <<EOF
+{
+  "state_dir": "$site/state",
+  "user": "$site_uid",
+  "address": "$lab_address",
+  "interfaces": ["br0"],
+  "dhcp": {
+    "pools": [{"first": "$lab_network.100", "last": "$lab_network.199"}],
+    "netmask": "255.255.255.0",
+    "lease_time": "1h"
+  }
+}
+EOF
+}
+
+site_start () {
+  : > "$TEST_DIR/slipwayd.out"
+  in_lab slipwayd run --config "$site/slipwayd.json" > "$TEST_DIR/slipwayd.out" 2>> "$TEST_DIR/slipwayd.log" < /dev/null &
+  slipwayd_pid=$!
+  wait_line "$TEST_DIR/slipwayd.out" '^ready' 30 ||
+    { tail -n 20 "$TEST_DIR/slipwayd.log" >&2; return 1; }
+}
+
+site_kill () {
+  kill -9 "$slipwayd_pid"
+  wait "$slipwayd_pid" 2> /dev/null || true
+}
+
+site_up () {
+  site_install && site_configure || return 1
+  in_lab slipwayd init --config "$site/slipwayd.json" > "$TEST_DIR/init.log" 2>&1 ||
+    { cat "$TEST_DIR/init.log" >&2; return 1; }
+  at_exit 'stop "$slipwayd_pid"'
+  export SLIPWAY_SERVER=https://$lab_address:7443
+  export SLIPWAY_CA=$site/state/site/ca.pem
+  export SLIPWAY_TOKEN_FILE=$site/state/admin-token
+  site_start
+}
+
+slipway () { in_lab "$site_prefix/bin/slipway" "$@"; }
+
+site_engine () {
+  slipway engine build --kernel "$SLIPWAY_CACHE/linux-image.deb" "$@"
+}
