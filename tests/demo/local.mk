@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-EXTRA_DIST += %D%/demo %D%/machine.sh
+EXTRA_DIST += %D%/demo %D%/show.py
