@@ -11,6 +11,16 @@ libslipwayserver_la_SOURCES = \
 	%D%/audit.c %D%/audit.h \
 	%D%/config.c %D%/config.h \
 	%D%/dhcp.h \
+	%D%/config.h \
+	%D%/dhcp-boot.c \
+	%D%/dhcp-commit.c \
+	%D%/dhcp-config.c \
+	%D%/dhcp-internal.h \
+	%D%/dhcp-lease.c \
+	%D%/dhcp-receive.c \
+	%D%/dhcp-rendezvous.c \
+	%D%/dhcp-reply.c \
+	%D%/dhcp.c %D%/dhcp.h \
 	%D%/door-route.c %D%/door-route.h \
 	%D%/event.c %D%/event.h \
 	%D%/front-door.c %D%/front-door.h \
@@ -22,6 +32,8 @@ libslipwayserver_la_SOURCES = \
 	%D%/http-stream.c \
 	%D%/http-upload.c \
 	%D%/http.c %D%/http.h \
+	%D%/lease-log.c %D%/lease-log.h \
+	%D%/lease.c %D%/lease.h \
 	%D%/operation.c %D%/operation.h \
 	%D%/problem.c %D%/problem.h \
 	%D%/route.c %D%/route.h \

@@ -59,3 +59,12 @@ tests_unit_test_pipeline_SOURCES = %D%/test-pipeline.c %D%/image-fixture.c %D%/i
 	%D%/pipeline-driver.c %D%/pipeline-driver.h
 tests_unit_test_pipeline_LDADD = $(UNIT_LIBS)
 tests_unit_test_pipeline_CFLAGS = $(UNIT_CFLAGS)
+if SERVER
+check_PROGRAMS += tests/unit/test-dhcp
+TESTS += tests/unit/test-dhcp
+tests_unit_test_dhcp_SOURCES = %D%/test-dhcp.c %D%/dhcp-world.c %D%/dhcp-world.h \
+	plugins/arch/x86-uefi/x86-uefi.c
+tests_unit_test_dhcp_LDADD = libslipwayserver.la $(UNIT_LIBS)
+tests_unit_test_dhcp_CPPFLAGS = $(AM_CPPFLAGS) -DPLUGIN_VERSION='"$(PACKAGE_VERSION)"'
+tests_unit_test_dhcp_CFLAGS = $(UNIT_CFLAGS)
+endif

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of the DHCP server share.
+ *
+ *   dhcp.c            life cycle, sockets, counters, listing
+ *   dhcp-config.c     checking and copying the configuration
+ *   dhcp-receive.c    a packet arrives: who is it, which subnet, what to do
+ *   dhcp-lease.c      which address a client gets (RFC 2131 section 4.3)
+ *   dhcp-commit.c     leases go to the disk, then their ACKs to the network
+ *   dhcp-reply.c      composing, addressing, sending and logging replies
+ *   dhcp-boot.c       the arch plugin's part of a reply
+ *   dhcp-rendezvous.c an engine asks for its server
+ */
+#ifndef CORE_SERVER_DHCP_INTERNAL_H
+#define CORE_SERVER_DHCP_INTERNAL_H
+
+#include <jansson.h>
+
+#include "core/boot/client.h"
+#include "core/boot/pxe.h"
+#include "core/server/dhcp.h"
+#include "core/server/lease-log.h"
+#include "core/server/lease.h"
+#include "core/util/log.h"
+
+enum {
+    COMMIT_BATCH = 64,       /* ACKs that wait for one sync */
+    COMMIT_DELAY_MS = 1,
+    RENDEZVOUS_MAX = 1024,   /* engines that wait for their ticket */
+    TELL_EVERY_MS = 60000,   /* events and warnings of one kind */
+    TELL_UNKNOWN_MS = 600000, /* event host-unknown of one machine */
+    MALFORMED_BURST = 10,    /* malformed packets logged in TELL_EVERY_MS */
+    REPLY_NOTE_BYTES = 320,
+};
+
+/* A reply on its way: bytes, target, and the line that the log will have. */
+struct dhcp_reply {
+    struct packet_writer writer;
+    struct endpoint peer;
+    struct endpoint local;
+    bool on_pxe_port;
+    enum dhcp_type type;
+    char note[REPLY_NOTE_BYTES];
+};
+
+/* An ACK that waits for its lease to be on the disk. */
+struct commit {
+    struct lease_key key;
+    struct in_addr address;
+    uint64_t until_ms;
+    char host_name[LEASE_NAME_BYTES];
+    struct dhcp_reply reply;
+};
+
+struct rendezvous_wait;
+
+struct dhcp {
+    struct loop *loop;
+    const struct seam *seam;
+    struct dhcp_config config; /* a deep copy */
+    struct dhcp_subnet *subnets;
+    const struct dhcp_policy *policy;
+    struct datagram_socket *port67;
+    struct datagram_socket *pxe;
+    struct leases *leases;
+    struct lease_log log;
+    struct dhcp_counters counters;
+
+    struct commit commits[COMMIT_BATCH];
+    size_t commit_count;
+    struct buf records; /* lines of the commits */
+    struct loop_timer *commit_timer;
+
+    struct rendezvous_wait *waits;
+    size_t wait_count;
+
+    /* When something was last said, so that a flood of packets does not make
+     * a flood of lines; 0 = never. */
+    uint64_t exhausted_told_ms;
+    uint64_t log_failed_told_ms;
+    uint64_t malformed_since_ms;
+    unsigned malformed_told;
+};
+
+/* One packet while it is being answered; lives on the stack. */
+struct exchange {
+    struct dhcp *dhcp;
+    const struct datagram *datagram;
+    bool on_pxe_port;
+    struct packet packet;
+    enum dhcp_type type;
+    struct client client;
+    const struct dhcp_subnet *subnet;
+    struct lease_key key;
+    bool has_key;
+    const struct slipway_arch_plugin *arch; /* NULL = not booting firmware */
+    struct boot_decision decision;
+    struct in_addr reserved; /* 0 = none */
+};
+
+/* What a client sent about an address; 0 = nothing. */
+struct in_addr exchange_requested(const struct exchange *x);
+/* "52:54:00:12:34:56 (host 'lab-01')", for log lines. */
+const char *exchange_who(const struct exchange *x, char *out, size_t size);
+/* No answer will be sent; says why at debug level and counts. */
+void exchange_silent(struct exchange *x, const char *format, ...)
+    PRINTF(2, 3);
+/* True at most once in `every_ms`, for messages that could flood. */
+bool dhcp_due(const struct dhcp *d, uint64_t *last_ms, uint64_t every_ms);
+/* Raises an event; steals `json`, which may be NULL when memory is short. */
+void dhcp_event(const struct dhcp *d, const char *id, json_t *json);
+
+/* dhcp-config.c */
+int dhcp_config_check(const struct dhcp_config *config, struct err *err);
+/* Copies config into d->config and d->subnets. */
+int dhcp_config_copy(struct dhcp *d, const struct dhcp_config *config);
+void dhcp_config_free(struct dhcp *d);
+bool subnet_has(const struct dhcp_subnet *subnet, struct in_addr address);
+
+/* dhcp-receive.c: handlers of the two sockets; `arg` is struct dhcp. */
+void dhcp_on_port67(void *arg, const struct datagram *datagram);
+void dhcp_on_pxe(void *arg, const struct datagram *datagram);
+
+/* dhcp-lease.c */
+void dhcp_discover(struct exchange *x);
+void dhcp_request(struct exchange *x);
+void dhcp_decline(struct exchange *x);
+void dhcp_release(struct exchange *x);
+
+/* dhcp-commit.c */
+/* Grants `address`; the ACK goes out once the lease is on the disk. */
+void dhcp_grant(struct exchange *x, struct in_addr address);
+/* Writes what waits, sends the ACKs. */
+void dhcp_commit(struct dhcp *d);
+/* Appends one record at once; false when the disk refused. */
+bool dhcp_record(struct dhcp *d, enum lease_state state,
+                 const struct lease *lease, uint64_t until_ms);
+bool dhcp_tidy_log(struct dhcp *d, bool force);
+
+/* dhcp-reply.c */
+void reply_begin(struct exchange *x, struct dhcp_reply *reply,
+                 enum dhcp_type type);
+/* Netmask, router, name servers, domain. */
+void reply_put_network(struct exchange *x, struct dhcp_reply *reply);
+void reply_put_lease(struct exchange *x, struct dhcp_reply *reply,
+                     struct in_addr address);
+void reply_note(struct dhcp_reply *reply, const char *format, ...)
+    PRINTF(2, 3);
+/* Sends and logs; `reply` is used up. */
+void reply_send(struct dhcp *d, struct dhcp_reply *reply);
+void reply_nak(struct exchange *x, const char *sentence);
+
+/* dhcp-boot.c: adds the boot part, or says in the note why there is none. */
+void reply_put_boot(struct exchange *x, struct dhcp_reply *reply);
+
+/* dhcp-rendezvous.c */
+bool rendezvous_wanted(const struct exchange *x);
+void dhcp_rendezvous(struct exchange *x);
+/* The server ends: answers that come later go nowhere. */
+void rendezvous_forget(struct dhcp *d);
+
+#endif

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a datagram to a decision about its sender. */
+#include <arpa/inet.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/boot/pxe.h"
+#include "core/server/dhcp-internal.h"
+
+struct in_addr exchange_requested(const struct exchange *x)
+{
+    struct in_addr address = {0};
+    (void)packet_option_address(&x->packet, OPTION_REQUESTED_ADDRESS,
+                                &address); /* absent: stays 0 */
+    return address;
+}
+
+const char *exchange_who(const struct exchange *x, char *out, size_t size)
+{
+    const char *name = x->client.mac[0]    ? x->client.mac
+                       : x->client.uuid[0] ? x->client.uuid
+                                           : "a client without a name";
+    if (x->decision.host_name[0])
+        (void)snprintf(out, size, "%s (host '%s')", name,
+                       x->decision.host_name);
+    else
+        (void)snprintf(out, size, "%s", name);
+    return out;
+}
+
+void exchange_silent(struct exchange *x, const char *format, ...)
+{
+    char why[256];
+    char who[128];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(why, sizeof(why), format, arguments);
+    va_end(arguments);
+    x->dhcp->counters.silent++;
+    log_debug("DHCP %s of %s is not answered: %s", packet_type_word(x->type),
+              exchange_who(x, who, sizeof(who)), why);
+}
+
+bool dhcp_due(const struct dhcp *d, uint64_t *last_ms, uint64_t every_ms)
+{
+    uint64_t now = loop_now_ms(d->loop);
+    if (*last_ms != 0 && now - *last_ms < every_ms)
+        return false;
+    *last_ms = now;
+    return true;
+}
+
+void dhcp_event(const struct dhcp *d, const char *id, json_t *json)
+{
+    if (json)
+        d->policy->event(d->policy->arg, id, json);
+}
+
+static void malformed(struct dhcp *d, const struct datagram *datagram,
+                      const char *why)
+{
+    char address[ADDRESS_TEXT_BYTES];
+    d->counters.malformed++;
+    if (dhcp_due(d, &d->malformed_since_ms, TELL_EVERY_MS))
+        d->malformed_told = 0;
+    if (d->malformed_told++ < MALFORMED_BURST)
+        log_notice("ignoring a malformed DHCP packet from %s: %s",
+                   endpoint_address(&datagram->peer, address), why);
+}
+
+/*
+ * The relay's address wins (RFC 2131 section 4.3.1), or what it says the
+ * client's link is (RFC 3527).  A client that has an address and reached us
+ * without a relay is in that address's network; one without is on the wire
+ * that the packet came by.
+ */
+static const struct dhcp_subnet *find_subnet(const struct exchange *x)
+{
+    enum { LINK_SELECTION = 5 };
+    const struct dhcp *d = x->dhcp;
+    struct in_addr where = x->packet.giaddr;
+    size_t length;
+    const uint8_t *relay = packet_option(&x->packet, OPTION_RELAY, &length);
+    if (where.s_addr && relay) {
+        size_t size;
+        const uint8_t *link =
+            vendor_option(relay, length, LINK_SELECTION, &size);
+        if (link && size == sizeof(where))
+            memcpy(&where, link, sizeof(where));
+    }
+    bool relayed = where.s_addr != 0;
+    if (!relayed)
+        where = x->packet.ciaddr;
+    for (size_t i = 0; where.s_addr && i < d->config.subnet_count; i++)
+        if (subnet_has(&d->subnets[i], where))
+            return &d->subnets[i];
+    if (relayed)
+        return NULL;
+    for (size_t i = 0; i < d->config.subnet_count; i++) {
+        unsigned index = d->subnets[i].interface_index;
+        if (index == 0 || index == x->datagram->local.interface_index)
+            return &d->subnets[i];
+    }
+    return NULL;
+}
+
+/* Asks the plugins and the policy about the sender. */
+static void decide(struct exchange *x, uint32_t kind)
+{
+    const struct dhcp_policy *p = x->dhcp->policy;
+    x->arch = p->recognise(p->arg, &x->client.request);
+    const struct boot_client client = {
+        .mac = x->client.mac,
+        .uuid = x->client.uuid,
+        .arch = x->arch ? x->arch->name : "",
+    };
+    p->decide(p->arg, &client, kind, &x->decision);
+    if (x->decision.reserved_address[0] &&
+        inet_pton(AF_INET, x->decision.reserved_address, &x->reserved) != 1)
+        x->reserved.s_addr = 0;
+    if (x->reserved.s_addr && !subnet_has(x->subnet, x->reserved)) {
+        log_warn("host '%s' is in the network of another subnet than its "
+                 "reserved address %s, ignoring that",
+                 x->decision.host_name, x->decision.reserved_address);
+        x->reserved.s_addr = 0;
+    }
+}
+
+/* Fills the exchange; false when there is nobody to answer. */
+static bool receive(struct exchange *x, struct dhcp *d,
+                    const struct datagram *datagram, bool on_pxe_port)
+{
+    struct err err = ERR_INIT;
+    x->dhcp = d;
+    x->datagram = datagram;
+    x->on_pxe_port = on_pxe_port;
+    x->arch = NULL;
+    x->reserved.s_addr = 0;
+    memset(&x->decision, 0, sizeof(x->decision));
+    d->counters.received++;
+    if (packet_parse(datagram->data, datagram->length, &x->packet, &err)) {
+        malformed(d, datagram, err.text);
+        return false;
+    }
+    x->type = packet_type(&x->packet);
+    uint32_t kind = on_pxe_port                ? SLIPWAY_BOOT_PXE_REQUEST
+                    : x->type == DHCP_DISCOVER ? SLIPWAY_BOOT_DHCP_DISCOVER
+                                               : SLIPWAY_BOOT_DHCP_REQUEST;
+    client_from_packet(&x->client, &x->packet, kind);
+    x->has_key = lease_key_of(&x->packet, &x->key);
+    if (x->packet.op != PACKET_REQUEST) {
+        exchange_silent(x, "it is another server's");
+        return false;
+    }
+    x->subnet = find_subnet(x);
+    if (!x->subnet) {
+        char relay[INET_ADDRSTRLEN];
+        exchange_silent(x, "no network is configured for it (relay %s)",
+                        inet_ntop(AF_INET, &x->packet.giaddr, relay,
+                                  sizeof(relay)));
+        return false;
+    }
+    return true;
+}
+
+void dhcp_on_port67(void *arg, const struct datagram *datagram)
+{
+    struct dhcp *d = arg;
+    struct exchange x;
+    if (!receive(&x, d, datagram, false))
+        return;
+    if (x.type == DHCP_INFORM && rendezvous_wanted(&x)) {
+        dhcp_rendezvous(&x);
+        return;
+    }
+    if (!x.has_key && x.type != DHCP_INFORM) {
+        exchange_silent(&x, "it has neither a hardware address nor an "
+                            "identifier");
+        return;
+    }
+    switch (x.type) {
+    case DHCP_DISCOVER:
+        decide(&x, SLIPWAY_BOOT_DHCP_DISCOVER);
+        dhcp_discover(&x);
+        break;
+    case DHCP_REQUEST:
+        decide(&x, SLIPWAY_BOOT_DHCP_REQUEST);
+        dhcp_request(&x);
+        break;
+    case DHCP_DECLINE:
+        dhcp_decline(&x);
+        break;
+    case DHCP_RELEASE:
+        dhcp_release(&x);
+        break;
+    case DHCP_INFORM: {
+        struct dhcp_reply reply;
+        if (!x.packet.ciaddr.s_addr) {
+            exchange_silent(&x, "it asks for settings without an address");
+            break;
+        }
+        reply_begin(&x, &reply, DHCP_ACK);
+        reply_put_network(&x, &reply);
+        reply_note(&reply, "settings only");
+        reply_send(d, &reply);
+        break;
+    }
+    case DHCP_NONE:
+        exchange_silent(&x, "plain BOOTP is not served");
+        break;
+    default:
+        exchange_silent(&x, "type %u is not for servers", x.type);
+        break;
+    }
+}
+
+/*
+ * A boot-server request of PXE firmware (port 4011).  Everything that the
+ * answer depends on is in the packet, so there is no state to look up.
+ */
+void dhcp_on_pxe(void *arg, const struct datagram *datagram)
+{
+    enum { CREDENTIALS = 0x8000 }; /* layer bit: a signed boot file (BIS) */
+    struct dhcp *d = arg;
+    struct exchange x;
+    struct dhcp_reply reply;
+    uint16_t type;
+    uint16_t layer;
+    if (!receive(&x, d, datagram, true))
+        return;
+    if ((x.type != DHCP_REQUEST && x.type != DHCP_INFORM) ||
+        !packet_class_begins(&x.packet, "PXEClient")) {
+        exchange_silent(&x, "port 4011 is for PXE requests");
+        return;
+    }
+    bool has_item = pxe_boot_item(&x.packet, &type, &layer);
+    if (has_item && (layer & CREDENTIALS)) {
+        exchange_silent(&x, "signed PXE boot files do not exist here");
+        return;
+    }
+    decide(&x, SLIPWAY_BOOT_PXE_REQUEST);
+    if (!x.arch || x.decision.intent == 0) {
+        exchange_silent(&x, "there is no boot answer for it");
+        return;
+    }
+    reply_begin(&x, &reply, DHCP_ACK);
+    packet_set_yiaddr(&reply.writer, x.packet.ciaddr);
+    reply_put_boot(&x, &reply);
+    reply_send(d, &reply);
+}
