@@ -15,11 +15,9 @@ struct wish {
     uint64_t min;
     uint64_t max;
     const char *serial; /* NULL = any, like the texts below */
-    const char *wwn;
     const char *path;
     const char *model;
     const char *transport;
-    bool removable;
 };
 
 static uint64_t read_size(struct json_reader *r, const char *key,
@@ -61,11 +59,9 @@ static int read_wish(const json_t *selector, struct wish *wish, struct err *err)
     wish->min = read_size(&r, "min", 0);
     wish->max = read_size(&r, "max", UINT64_MAX);
     wish->serial = json_opt_text(&r, "serial", NULL);
-    wish->wwn = json_opt_text(&r, "wwn", NULL);
     wish->path = json_opt_text(&r, "path", NULL);
     wish->model = json_opt_text(&r, "model", NULL);
     wish->transport = json_opt_text(&r, "transport", NULL);
-    wish->removable = json_opt_bool(&r, "removable", false);
     return json_done(&r);
 }
 
@@ -77,10 +73,9 @@ static bool text_fits(const char *wanted, const char *have)
 static bool disk_fits(const struct disk *disk, const struct wish *wish)
 {
     return !disk->read_only && !disk->unreadable && disk->size_bytes > 0 &&
-           (wish->removable || !disk->removable) &&
+           !disk->removable &&
            disk->size_bytes >= wish->min && disk->size_bytes <= wish->max &&
            text_fits(wish->serial, disk->serial) &&
-           text_fits(wish->wwn, disk->wwn) &&
            text_fits(wish->path, disk->path) &&
            text_fits(wish->transport, disk->transport) &&
            (!wish->model || fnmatch(wish->model, disk->model, 0) == 0);

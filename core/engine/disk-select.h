@@ -15,11 +15,10 @@
  *   select     "smallest", "largest", "first" (by bus path) or "only"
  *              (default: more than one that fits is an error)
  *   min, max   size: bytes, or text such as "8 GiB"
- *   serial, path, wwn   exact text
+ *   serial, path   exact text
  *   model      shell pattern, "Samsung*"
  *   transport  "sata", "nvme", ...
- *   removable  true: removable disks are not left out
- * Read-only and unreadable disks never fit.  "smallest" and "largest" take the
+ * Removable, read-only and unreadable disks never fit.  "smallest" and "largest" take the
  * first by bus path among equals.  ERR_INVALID for a bad selector,
  * ERR_NOT_FOUND when none fits, ERR_CONFLICT for several under "only"; the
  * sentence names what was looked for and which disks there are.
