@@ -38,6 +38,13 @@ EXTRA_DIST += $(SYSTEM_TESTS) $(VM_TESTS) $(FULL_TESTS) \
 	tests/lib/make-debian-image tests/lib/make-sysroot tests/lib/packages \
 	tests/lib/qmp
 
+if SERVER
+noinst_PROGRAMS += tests/lib/compare-disk
+tests_lib_compare_disk_SOURCES = tests/lib/compare-disk.c
+tests_lib_compare_disk_LDADD = libslipwayserver.la
+tests_lib_compare_disk_CFLAGS = $(UNIT_CFLAGS)
+endif
+
 if CMOCKA
 include tests/unit/local.mk
 endif
