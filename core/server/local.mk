@@ -8,6 +8,7 @@ libslipwayserver_la_CPPFLAGS = $(AM_CPPFLAGS) $(PATH_CPPFLAGS)
 libslipwayserver_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(GNUTLS_CFLAGS) \
 	$(MHD_CFLAGS) $(ZSTD_CFLAGS) $(PCRE2_CFLAGS) $(ELF_CFLAGS)
 libslipwayserver_la_SOURCES = \
+	%D%/api-image.c %D%/api-image.h \
 	%D%/audit.c %D%/audit.h \
 	%D%/config.c %D%/config.h \
 	%D%/dhcp.h \
@@ -34,6 +35,10 @@ libslipwayserver_la_SOURCES = \
 	%D%/http.c %D%/http.h \
 	%D%/lease-log.c %D%/lease-log.h \
 	%D%/lease.c %D%/lease.h \
+	%D%/image-import.c \
+	%D%/image-read.c \
+	%D%/images.c %D%/images.h %D%/images-parts.h \
+	%D%/import-worker.c %D%/import-worker.h \
 	%D%/operation.c %D%/operation.h \
 	%D%/problem.c %D%/problem.h \
 	%D%/route.c %D%/route.h \

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/server/front-door.h"
+#include "core/server/import-worker.h"
 #include "core/server/transport-worker.h"
 #include "core/server/worker-child.h"
 #include "core/util/log.h"
@@ -13,6 +14,7 @@ static const struct {
     int (*run)(void);
 } kinds[] = {
     {"http", front_door_main},
+    {"import", import_worker_main},
     {"transport", transport_worker_main},
 };
 
