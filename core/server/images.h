@@ -46,10 +46,9 @@ void images_load(struct images *images,
 const struct image *images_find(const struct images *images, const char *ref);
 const struct image *images_by_manifest(const struct images *images,
                                        const struct digest *manifest);
-/* The images in the order of their ids, `position` from 0; NULL at the end.
- * Deleted ones are left out. */
-const struct image *images_at(const struct images *images, size_t position);
-size_t images_count(const struct images *images);
+/* The image whose id follows `id` (NULL = the first); deleted ones are left
+ * out. */
+const struct image *images_after(const struct images *images, const char *id);
 /* What clients see of it. */
 json_t *image_json(const struct image *image);
 
@@ -58,10 +57,12 @@ json_t *image_json(const struct image *image);
 typedef bool image_in_use(void *arg, const struct image *image,
                           char *why, size_t why_bytes);
 void images_set_in_use(struct images *images, image_in_use *in_use, void *arg);
-/* ERR_CONFLICT while it is in use or the document has another revision. */
-void images_delete(struct images *images, const char *id,
-                   uint64_t store_revision,
-                   void (*done)(void *arg, const struct err *err), void *arg);
+/* ERR_CONFLICT while it is in use or its document has another revision; `done`
+ * is called only when 0 is returned. */
+int images_delete(struct images *images, const char *id,
+                  uint64_t store_revision,
+                  void (*done)(void *arg, const struct err *err), void *arg,
+                  struct err *err);
 
 /*
  * A signed manifest: its exact text and signature.  Checked before it is handed

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* REST: /api/v1/images.  Handlers for the table of routes. */
+#ifndef CORE_SERVER_API_IMAGE_H
+#define CORE_SERVER_API_IMAGE_H
+
+#include "core/server/http.h"
+
+/* GET /api/v1/images */
+void api_images_list(struct server *server, struct request *r);
+/* GET /api/v1/images/{id}: "name" is its newest revision, or "name@3" */
+void api_image_get(struct server *server, struct request *r);
+/*
+ * POST /api/v1/images/{name}: the raw content as the body, with its length.
+ * Query: kind = disk (default) or blob, sector_bytes = 512 (default) or 4096,
+ * min_tier = network (default), console or tpm.
+ */
+void api_image_import(struct server *server, struct request *r);
+/* DELETE /api/v1/images/{id} */
+void api_image_delete(struct server *server, struct request *r);
+
+#endif
