@@ -81,4 +81,11 @@ libslipwayserver_la_SOURCES += \
 	%D%/task-life.c \
 	%D%/task-plan.c %D%/task-plan.h \
 	%D%/task-record.c \
-	%D%/task-start.c
+	%D%/task-start.c \
+	%D%/ticket.c %D%/ticket.h \
+	%D%/session.c %D%/session-internal.h %D%/session.h \
+	%D%/session-approve.c \
+	%D%/session-code.c \
+	%D%/session-hello.c \
+	%D%/session-load.c \
+	%D%/session-report.c

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An admin compares the code on a machine's screen and approves it. */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/server/session-internal.h"
+#include "core/server/task-plan.h"
+
+struct approving {
+    struct sessions *sessions;
+    char session[MESSAGE_ID_BYTES];
+    struct err failure;
+    void (*done)(void *arg, const struct err *err);
+    void *arg;
+};
+
+static int decide_approve(void *arg, struct task *task,
+                          struct task_record *next, struct task_writes *writes,
+                          struct err *err)
+{
+    struct approving *a = arg;
+    struct session *s = session_find(a->sessions, a->session);
+    (void)task;
+    if (!s || !s->pending || next->state != TASK_ARMED)
+        return err_set(err, ERR_CONFLICT,
+                       "the machine does not wait any more; start it again");
+    s->pending = false; /* for the document; taken back if it is not written */
+    task_write_put(writes, session_format(s), STORE_ANY, "/v1/session/%s",
+                   s->id);
+    s->pending = true;
+    next->state = TASK_RUNNING;
+    next->seq = 0;
+    memcpy(next->session, s->id, sizeof(next->session));
+    if (!next->started_s)
+        next->started_s = sessions_wall_s(a->sessions);
+    json_decref(next->plan);
+    next->plan = NULL;
+    return task_plan_compose(a->sessions->tasks, next, s->machine, s->tier,
+                             &next->plan, err);
+}
+
+static void approved(void *arg, struct task *task, const struct err *err)
+{
+    struct approving *a = arg;
+    struct session *s = session_find(a->sessions, a->session);
+    (void)task;
+    if (!err && s) {
+        s->pending = false;
+        loop_timer_cancel(s->private_data->forget);
+        s->private_data->forget = NULL;
+        session_answer(s);
+    }
+    a->done(a->arg, err);
+    free(a);
+}
+
+static void refused(void *arg)
+{
+    struct approving *a = arg;
+    a->done(a->arg, &a->failure);
+    free(a);
+}
+
+static struct session *find_code(const struct sessions *sessions,
+                                 const char *host_id, const char *code)
+{
+    char right[MESSAGE_NAME_BYTES];
+    for (size_t i = 0; i < sessions->by_id.count; i++) {
+        struct session *s = sessions->by_id.entries[i].value;
+        if (!s->pending || strcmp(s->host_id, host_id) != 0)
+            continue;
+        session_code(sessions, s->id, s->key, right);
+        if (session_code_equal(right, code))
+            return s;
+    }
+    return NULL;
+}
+
+void session_approve(struct sessions *sessions, const char *host_id,
+                     const char *code, const char *by,
+                     void (*done)(void *arg, const struct err *err), void *arg)
+{
+    struct session *s = find_code(sessions, host_id, code);
+    struct task *task = s ? task_find(sessions->tasks, s->task) : NULL;
+    struct approving *a = calloc(1, sizeof(*a));
+    const struct deploy *deploy = sessions->deploy;
+    if (!a) {
+        struct err err = ERR_INIT;
+        (void)err_set(&err, ERR_NO_MEMORY, "out of memory");
+        done(arg, &err);
+        return;
+    }
+    *a = (struct approving){.sessions = sessions, .done = done, .arg = arg};
+    if (!task) {
+        (void)err_set(&a->failure, ERR_NOT_FOUND,
+                      "no machine of this host shows that code; compare it "
+                      "with the machine's screen");
+        if (loop_post(deploy->loop, refused, a))
+            refused(a);
+        return;
+    }
+    memcpy(a->session, s->id, sizeof(a->session));
+    deploy->event(deploy->arg, "approved",
+                  json_pack("{s:s, s:s, s:s, s:s}", "host", host_id,
+                            "host_name", task->now.host_name, "task", s->task,
+                            "by", by));
+    task_change(sessions->tasks, task, decide_approve, approved, a);
+}
+
+json_t *sessions_pending_json(const struct sessions *sessions)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; list && i < sessions->by_id.count; i++) {
+        const struct session *s = sessions->by_id.entries[i].value;
+        const struct host *host = host_find(sessions->hosts, s->host_id);
+        if (s->pending)
+            json_array_append_new(
+                list, json_pack("{s:s, s:s, s:s, s:I}", "session", s->id,
+                                "host", s->host_id, "host_name",
+                                host ? host->name : "", "since_s",
+                                (json_int_t)s->created_s));
+    }
+    return list;
+}

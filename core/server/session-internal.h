@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of sessions share; nobody else includes this. */
+#ifndef CORE_SERVER_SESSION_INTERNAL_H
+#define CORE_SERVER_SESSION_INTERNAL_H
+
+#include "core/server/session.h"
+#include "core/server/table.h"
+
+struct session_poll {
+    struct session *session;
+    session_planned *planned;
+    void *arg;
+    struct loop_timer *timer;
+};
+
+struct session_private {
+    struct sessions *sessions;
+    struct session_poll *poll; /* the one that is open, or NULL */
+    struct loop_timer *forget; /* after its task has ended */
+    char told[80];  /* what the last answered poll said, see session.c */
+    uint64_t seen;  /* newest seq of reports that are not state */
+};
+
+struct sessions {
+    struct tasks *tasks;
+    struct hosts *hosts;
+    struct tickets *tickets;
+    const struct deploy *deploy;
+    struct secret_key derive; /* tokens and codes come from it */
+    struct table by_id;
+};
+
+int64_t sessions_wall_s(const struct sessions *sessions);
+struct session *session_find(const struct sessions *sessions, const char *id);
+/* Enters a session (taken); NULL = no memory. */
+struct session *session_enter(struct sessions *sessions,
+                              struct session *session);
+struct session *session_alloc(void);
+void session_free(struct session *session);
+/* Removes it and its document after SESSION_AFTER_MS. */
+void session_end(struct session *session);
+/* Its task while the session is the task's current one, else NULL. */
+struct task *session_task(const struct session *session);
+/* Answers an open poll, now. */
+void session_answer(struct session *session);
+
+json_t *session_format(const struct session *session);
+
+/* Derived, so that a repeated request gets the same: base64url, and words. */
+int session_token(const struct sessions *sessions, const char *id,
+                  const char *key, char ret[MESSAGE_TOKEN_BYTES]);
+void session_code(const struct sessions *sessions, const char *id,
+                  const char *key, char ret[MESSAGE_NAME_BYTES]);
+/* True when a person wrote this code, in any case and with any separators. */
+bool session_code_equal(const char *code, const char *written);
+void session_token_hash(const char *token, char ret[DIGEST_HEX_BYTES]);
+
+void session_servers(const struct sessions *sessions,
+                     struct message_servers *ret);
+
+#endif
