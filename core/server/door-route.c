@@ -28,20 +28,20 @@ enum door_route_kind door_route_parse(const char *data, size_t length,
 
     if (!space) {
         if (line_end || line > MAX_METHOD)
-            return DOOR_OTHER;
+            return DOOR_BAD;
         return DOOR_MORE;
     }
     if (space == data || space - data > MAX_METHOD)
-        return DOOR_OTHER;
+        return DOOR_BAD;
     end = memchr(space + 1, ' ', (size_t)(data + line - space - 1));
     if (!end) {
         if (line_end)
-            return DOOR_OTHER;
+            return DOOR_BAD;
         return length >= DOOR_LINE_BYTES ? DOOR_LONG : DOOR_MORE;
     }
     path = skip_authority(space + 1, end);
     if (path == end || *path != '/')
-        return DOOR_OTHER;
+        return DOOR_BAD;
     ret->path = path;
     ret->length = (size_t)(end - path);
     return DOOR_PATH;

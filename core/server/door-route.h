@@ -11,10 +11,10 @@
 #define DOOR_LINE_BYTES 2048 /* longest request line that is looked at */
 
 enum door_route_kind {
-    DOOR_MORE,  /* the path is not complete yet */
-    DOOR_PATH,  /* it is */
-    DOOR_OTHER, /* nothing with a path: whoever speaks HTTP should answer */
-    DOOR_LONG,  /* longer than any path of ours */
+    DOOR_MORE, /* the path is not complete yet */
+    DOOR_PATH, /* it is */
+    DOOR_BAD,  /* not a request line with a path: 400 */
+    DOOR_LONG, /* longer than any path of ours */
 };
 
 struct door_route {

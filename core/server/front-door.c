@@ -19,6 +19,9 @@
 #define MAX_MOUNTS 16
 #define MAX_PREFIX 64
 #define MAX_FILES 4096
+#define SETTLE_MS 10000  /* transports may still be starting */
+#define LOST_MS 60000    /* a transport that died may come back */
+#define REPLACED_MS 1000 /* one that leaves may have a successor */
 
 /* A connection whose first line is not there yet. */
 struct waiting {
@@ -31,10 +34,15 @@ struct waiting {
     struct loop_timer *timer;
 };
 
-/* A transport worker; its prefix is "" until it mounts one. */
+/*
+ * A transport worker; its prefix is "" until it mounts one.  The place of one
+ * that died keeps its prefix for a while: its clients are told to ask again.
+ */
 struct mount {
     struct front_door *door;
-    struct channel *channel; /* NULL = free place */
+    struct channel *channel; /* NULL = free place, or died */
+    bool mounted;            /* gets connections */
+    uint64_t expected_ms;    /* not mounted, but may be again until then */
     char name[WORKER_NAME_BYTES];
     char prefix[MAX_PREFIX];
     unsigned age; /* the newest mount of a prefix wins */
@@ -49,8 +57,30 @@ struct front_door {
     unsigned waiting_count;
     struct mount mounts[MAX_MOUNTS];
     unsigned ages;
+    uint64_t started_ms;
     struct http_files *files;
 };
+
+static bool may_return(const struct front_door *door, const struct mount *m)
+{
+    return !m->mounted && m->prefix[0] &&
+           loop_now_ms(door->child.loop) < m->expected_ms;
+}
+
+/* True for a path that nobody serves, but somebody soon may. */
+static bool is_expected(const struct front_door *door, const char *path)
+{
+    if (loop_now_ms(door->child.loop) - door->started_ms < SETTLE_MS)
+        return true;
+    for (size_t i = 0; i < MAX_MOUNTS; i++) {
+        const struct mount *m = &door->mounts[i];
+
+        if (may_return(door, m) &&
+            strncmp(path, m->prefix, strlen(m->prefix)) == 0)
+            return true;
+    }
+    return false;
+}
 
 /* ---- boot files --------------------------------------------------------- */
 
@@ -85,8 +115,15 @@ static void find_boot_file(void *arg, const char *path,
     char hex[DIGEST_HEX_BYTES];
 
     (void)peer;
-    if (strncmp(path, FRONT_DOOR_BOOT_PATH, strlen(FRONT_DOOR_BOOT_PATH)) != 0)
+    if (strncmp(path, FRONT_DOOR_BOOT_PATH, strlen(FRONT_DOOR_BOOT_PATH)) !=
+        0) {
+        if (is_expected(door, path)) {
+            ret->status = 503;
+            ret->text = "What serves this path is just starting; "
+                        "please ask again.\n";
+        }
         return;
+    }
     file = boot_table_find(door->child.boot_table,
                            path + strlen(FRONT_DOOR_BOOT_PATH));
     if (!file)
@@ -119,7 +156,7 @@ static struct mount *find_mount(struct front_door *door,
         struct mount *m = &door->mounts[i];
         size_t length = strlen(m->prefix);
 
-        if (m->channel && length && route->length >= length &&
+        if (m->mounted && route->length >= length &&
             memcmp(route->path, m->prefix, length) == 0 &&
             (!best || m->age > best->age))
             best = m;
@@ -127,11 +164,20 @@ static struct mount *find_mount(struct front_door *door,
     return best;
 }
 
-static void unmount(struct mount *m)
+/* What this name had mounted before is served again: nothing is expected. */
+static void settle(struct front_door *door, const char *name)
 {
-    channel_free(m->channel);
-    m->channel = NULL;
-    m->prefix[0] = '\0';
+    for (size_t i = 0; i < MAX_MOUNTS; i++) {
+        if (strcmp(door->mounts[i].name, name) == 0)
+            door->mounts[i].expected_ms = 0;
+    }
+}
+
+static void unmount(struct mount *m, uint64_t expected_ms)
+{
+    if (m->mounted)
+        m->expected_ms = loop_now_ms(m->door->child.loop) + expected_ms;
+    m->mounted = false;
 }
 
 static void on_transport_message(void *arg, struct channel_message *message)
@@ -146,10 +192,12 @@ static void on_transport_message(void *arg, struct channel_message *message)
         strlen(prefix) < sizeof(m->prefix)) {
         (void)snprintf(m->prefix, sizeof(m->prefix), "%s", prefix);
         m->age = ++m->door->ages;
+        m->mounted = true;
+        settle(m->door, m->name);
         return;
     }
     /* "unmount": the answer comes behind the last connection. */
-    m->prefix[0] = '\0';
+    unmount(m, REPLACED_MS);
     (void)channel_send(m->channel, json_pack("{s:s}", "type", "unmounted"),
                        NULL, 0, NULL, 0, NULL);
 }
@@ -159,7 +207,9 @@ static void on_transport_closed(void *arg, const char *why)
     struct mount *m = arg;
 
     log_debug("transport '%s' has left the HTTP port: %s", m->name, why);
-    unmount(m);
+    channel_free(m->channel);
+    m->channel = NULL;
+    unmount(m, LOST_MS);
 }
 
 static const struct channel_handlers transport_handlers = {
@@ -178,9 +228,11 @@ static int add_peer(struct front_door *door, struct channel_message *message,
     for (size_t i = 0; i < MAX_MOUNTS; i++) {
         struct mount *m = &door->mounts[i];
 
-        if (m->channel)
+        if (m->channel || may_return(door, m))
             continue;
         m->door = door;
+        m->mounted = false;
+        m->prefix[0] = '\0';
         m->channel = channel_new(door->child.loop, message->fds[0], MAX_WAITING,
                                  &transport_handlers, m, err);
         if (!m->channel)
@@ -231,7 +283,7 @@ static void refuse(int fd, const char *status)
 static void hand_over(struct front_door *door, int fd,
                       const struct door_route *route)
 {
-    struct mount *m = route ? find_mount(door, route) : NULL;
+    struct mount *m = find_mount(door, route);
     struct err err = ERR_INIT;
     int one = 1;
 
@@ -280,8 +332,8 @@ static void on_first_line(void *arg, unsigned events)
     case DOOR_PATH:
         hand_over(door, waiting_end(w), &route);
         break;
-    case DOOR_OTHER:
-        hand_over(door, waiting_end(w), NULL);
+    case DOOR_BAD:
+        refuse(waiting_end(w), "400 Bad Request");
         break;
     case DOOR_LONG:
         refuse(waiting_end(w), "414 URI Too Long");
@@ -406,6 +458,7 @@ static int on_start(struct worker_child *child, struct err *err)
     door->files = http_files_new(&files, err);
     if (!door->files || sandbox_enter(&sandbox, err) != 0)
         return err->code;
+    door->started_ms = loop_now_ms(child->loop);
     door->accepting = true;
     door->watch = loop_watch(child->loop, door->listen_fd, LOOP_READ,
                              on_connections, door);

@@ -190,6 +190,8 @@ static enum MHD_Result queue_text(struct http_files *files,
                    "text/plain; charset=utf-8");
         if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
             add_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+        if (status == MHD_HTTP_SERVICE_UNAVAILABLE)
+            add_header(response, MHD_HTTP_HEADER_RETRY_AFTER, "1");
     }
     return queue(files, connection, status, response);
 }
@@ -281,26 +283,13 @@ static enum MHD_Result queue_file(struct http_files *files,
                  response);
 }
 
-static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection,
-                                  const char *url, const char *method,
-                                  const char *version, const char *upload,
-                                  size_t *upload_size, void **context)
+static enum MHD_Result answer(struct http_files *files,
+                              struct MHD_Connection *connection,
+                              struct client *client, const char *url)
 {
-    struct http_files *files = arg;
-    struct client *client = client_of(connection);
     struct http_file file = {.fd = -1};
 
-    (void)version;
-    (void)upload;
-    (void)context;
-    if (!client)
-        return MHD_NO;
     client->answering = true;
-    *upload_size = 0;
-    if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 &&
-        strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
-        return queue_text(files, connection, MHD_HTTP_METHOD_NOT_ALLOWED,
-                          "Only GET and HEAD are served here.\n");
     if (url[0] == '/')
         files->spec.find(files->spec.arg, url, &client->peer, &file);
     if (file.fd >= 0)
@@ -310,6 +299,37 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection,
     return queue_text(files, connection, file.status,
                       file.text ? file.text
                                 : "There is nothing of that name here.\n");
+}
+
+/* Called when a request's head is there, and again when all of it is: an
+ * answer at the first call would end the connection. */
+static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection,
+                                  const char *url, const char *method,
+                                  const char *version, const char *upload,
+                                  size_t *upload_size, void **context)
+{
+    struct http_files *files = arg;
+    struct client *client = client_of(connection);
+
+    (void)version;
+    (void)upload;
+    if (!client)
+        return MHD_NO;
+    if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 &&
+        strcmp(method, MHD_HTTP_METHOD_HEAD) != 0) {
+        client->answering = true;
+        return queue_text(files, connection, MHD_HTTP_METHOD_NOT_ALLOWED,
+                          "Only GET and HEAD are served here.\n");
+    }
+    if (!*context) {
+        *context = client;
+        return MHD_YES;
+    }
+    if (*upload_size) { /* a body that nobody wants */
+        *upload_size = 0;
+        return MHD_YES;
+    }
+    return answer(files, connection, client, url);
 }
 
 static void on_log(void *arg, const char *format, va_list list)

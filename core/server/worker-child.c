@@ -31,22 +31,34 @@ void worker_log_open(void)
     log_set_sink(log_line, NULL);
 }
 
+/* The next descriptor of the message when `key` says that there is one. */
+static int next_fd(struct json_reader *r, const char *key,
+                   struct channel_message *message, size_t *next)
+{
+    int fd;
+
+    if (!json_get_bool(r, key) || *next == CHANNEL_MAX_FDS)
+        return -1;
+    fd = message->fds[*next];
+    message->fds[(*next)++] = -1;
+    return fd;
+}
+
 static int take_configuration(struct worker_child *child,
                               struct channel_message *message, struct err *err)
 {
     struct json_reader r;
     const char *name;
-    int next = 0;
+    size_t next = 0;
 
     json_reader_init(&r, message->head, "", err);
     (void)json_get_text(&r, "type");
     name = json_get_text(&r, "name");
-    if (json_get_bool(&r, "objects"))
-        child->objects_fd = TAKE_FD(message->fds[next++]);
-    if (json_get_bool(&r, "boot_state"))
-        child->boot_roots[BOOT_ROOT_STATE] = TAKE_FD(message->fds[next++]);
-    if (json_get_bool(&r, "boot_data"))
-        child->boot_roots[BOOT_ROOT_DATA] = TAKE_FD(message->fds[next++]);
+    child->objects_fd = next_fd(&r, "objects", message, &next);
+    child->boot_roots[BOOT_ROOT_STATE] =
+        next_fd(&r, "boot_state", message, &next);
+    child->boot_roots[BOOT_ROOT_DATA] =
+        next_fd(&r, "boot_data", message, &next);
     if (json_done(&r) != 0)
         return r.code;
     (void)snprintf(child->name, sizeof(child->name), "%s", name);

@@ -2,6 +2,7 @@
 #include "core/server/worker-process.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@
 #define LINE_BYTES 1200 /* of its standard error */
 #define LAST_WORDS_BYTES 300
 #define READS_PER_EVENT 16
+#define END_MS 2000 /* for a worker that has closed its channel */
 
 struct worker_process {
     struct loop *loop;
@@ -22,6 +24,7 @@ struct worker_process {
     void *arg;
     int error_fd; /* the reading end of its standard error */
     struct loop_watch *error_watch;
+    struct loop_timer *timer; /* it should have ended by then */
     char line[LINE_BYTES];
     size_t line_length;
     char last_words[LAST_WORDS_BYTES];
@@ -117,14 +120,22 @@ static void on_message(void *arg, struct channel_message *message)
     p->handlers->on_message(p->arg, message);
 }
 
-/* A worker whose channel is closed or wrong is of no use; the end of the
- * process is what the owner is told. */
+static void on_still_there(void *arg)
+{
+    struct worker_process *p = arg;
+
+    p->timer = NULL;
+    child_signal(p->child, SIGKILL);
+}
+
+/* A worker whose channel is closed or wrong is of no use.  It ends by itself,
+ * or is ended; either is what the owner is told. */
 static void on_channel_closed(void *arg, const char *why)
 {
     struct worker_process *p = arg;
 
     log_debug("worker %s: its channel is closed: %s", p->name, why);
-    child_signal(p->child, 15);
+    p->timer = loop_timer(p->loop, END_MS, on_still_there, p);
 }
 
 static const struct channel_handlers channel_handlers = {
@@ -206,6 +217,7 @@ void worker_process_free(struct worker_process *p)
     child_free(p->child);
     channel_free(p->channel);
     loop_watch_cancel(p->error_watch);
+    loop_timer_cancel(p->timer);
     if (p->error_fd >= 0)
         (void)close(p->error_fd);
     free(p->name);

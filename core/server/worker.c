@@ -34,6 +34,7 @@ struct worker {
     uint64_t started_ms;
     bool ready;
     bool draining;
+    bool replaced; /* drains as soon as its successor is ready */
     unsigned restarts;
     unsigned failures; /* in a row */
     void (*done)(void *arg);
@@ -51,6 +52,7 @@ struct workers {
 };
 
 static void worker_start(struct worker *w);
+static void drain_replaced(struct workers *workers, const char *name);
 
 static void worker_free(struct worker *w)
 {
@@ -126,7 +128,7 @@ static void on_ended(void *arg, bool clean, const char *why)
     worker_process_free(w->process);
     w->process = NULL;
     w->ready = false;
-    if (w->draining) {
+    if (w->draining || w->replaced) {
         if (!clean)
             log_warn("worker %s %s while it was ending", w->name, why);
         worker_remove(w);
@@ -145,6 +147,7 @@ static void on_message(void *arg, struct channel_message *message)
     if (type && strcmp(type, "ready") == 0) {
         w->ready = true;
         log_info("worker %s is ready", w->name);
+        drain_replaced(w->workers, w->name);
     } else if (type && strcmp(type, "event") == 0 && json_is_object(event)) {
         const char *id = json_string_value(json_object_get(event, "event"));
 
@@ -381,7 +384,8 @@ int workers_add_socket(struct workers *workers, const char *name, int fd,
 static struct worker *find(struct workers *workers, const char *name)
 {
     for (struct worker *w = workers->list; w; w = w->next) {
-        if (!w->door && !w->draining && strcmp(w->name, name) == 0)
+        if (!w->door && !w->draining && !w->replaced &&
+            strcmp(w->name, name) == 0)
             return w;
     }
     return NULL;
@@ -415,6 +419,23 @@ static void drain(struct worker *w)
         loop_timer(w->workers->spec.loop, DRAIN_MS, on_drain_too_long, w);
 }
 
+static struct worker *find_replaced(struct workers *workers, const char *name)
+{
+    for (struct worker *w = workers->list; w; w = w->next) {
+        if (w->replaced && !w->draining && strcmp(w->name, name) == 0)
+            return w;
+    }
+    return NULL;
+}
+
+static void drain_replaced(struct workers *workers, const char *name)
+{
+    struct worker *w;
+
+    while ((w = find_replaced(workers, name)))
+        drain(w);
+}
+
 int worker_transport_enable(struct workers *workers, const char *name,
                             int memfd, const struct digest *digest,
                             const json_t *params, struct err *err)
@@ -437,9 +458,11 @@ int worker_transport_enable(struct workers *workers, const char *name,
     while (*end)
         end = &(*end)->next;
     *end = w;
+    if (old && old->process)
+        old->replaced = true;
+    else if (old)
+        drain(old); /* it only waits for its next start */
     worker_start(w);
-    if (old)
-        drain(old);
     return 0;
 }
 
@@ -455,6 +478,7 @@ void worker_transport_disable(struct workers *workers, const char *name,
     }
     w->done = done;
     w->done_arg = arg;
+    drain_replaced(workers, name);
     drain(w);
 }
 

@@ -67,4 +67,18 @@ tests_unit_test_dhcp_SOURCES = %D%/test-dhcp.c %D%/dhcp-world.c %D%/dhcp-world.h
 tests_unit_test_dhcp_LDADD = libslipwayserver.la $(UNIT_LIBS)
 tests_unit_test_dhcp_CPPFLAGS = $(AM_CPPFLAGS) -DPLUGIN_VERSION='"$(PACKAGE_VERSION)"'
 tests_unit_test_dhcp_CFLAGS = $(UNIT_CFLAGS)
+check_PROGRAMS += %D%/test-http-get
+TESTS += %D%/test-http-get
+tests_unit_test_http_get_SOURCES = %D%/test-http-get.c
+tests_unit_test_http_get_LDADD = $(UNIT_LIBS)
+tests_unit_test_http_get_CFLAGS = $(UNIT_CFLAGS)
+if SERVER
+check_PROGRAMS += %D%/test-door-route %D%/test-worker
+TESTS += %D%/test-door-route %D%/test-worker
+tests_unit_test_door_route_SOURCES = %D%/test-door-route.c
+tests_unit_test_door_route_LDADD = libslipwayserver.la $(UNIT_LIBS)
+tests_unit_test_door_route_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_worker_SOURCES = %D%/test-worker.c
+tests_unit_test_worker_LDADD = libslipwayserver.la $(UNIT_LIBS)
+tests_unit_test_worker_CFLAGS = $(UNIT_CFLAGS)
 endif
