@@ -13,22 +13,24 @@
 /* Deep nesting serves nobody and costs stack in every walk. */
 #define MAX_DEPTH 32
 
-static unsigned depth_of(const json_t *json, unsigned depth)
+/* True when `json` nests deeper than `levels`. */
+static bool too_deep(const json_t *json, unsigned levels)
 {
-    unsigned deepest = depth;
     size_t index;
     const char *key;
     json_t *value;
-    if (depth > MAX_DEPTH)
-        return depth;
+    if (levels == 0)
+        return true;
     if (json_is_array(json)) {
         json_array_foreach (json, index, value)
-            deepest = MAX(deepest, depth_of(value, depth + 1));
+            if (too_deep(value, levels - 1))
+                return true;
     } else if (json_is_object(json)) {
         json_object_foreach ((json_t *)json, key, value)
-            deepest = MAX(deepest, depth_of(value, depth + 1));
+            if (too_deep(value, levels - 1))
+                return true;
     }
-    return deepest;
+    return false;
 }
 
 json_t *json_parse(const void *text, size_t length, size_t max_bytes,
@@ -48,7 +50,7 @@ json_t *json_parse(const void *text, size_t length, size_t max_bytes,
                       why.column, why.text);
         return NULL;
     }
-    if (depth_of(json, 0) > MAX_DEPTH) {
+    if (too_deep(json, MAX_DEPTH + 1)) {
         json_decref(json);
         (void)err_set(err, ERR_INVALID,
                       "the JSON text nests deeper than %d levels", MAX_DEPTH);
