@@ -3,8 +3,19 @@
 # shows and what the tests of whole machines check.  Source functions.sh,
 # lab.sh and site.sh first; needs a site that is up, with engine and image.
 
-# deploy_profile: a profile that inventories and installs with this run's
-# random host name and marker, read later at the login prompt.
+# deploy_vendor_action: builds the SDK's template outside of the tree against
+# the installed SDK, and puts it where an admin would.
+deploy_vendor_action () {
+  local pc
+  cp -r "$top_srcdir/sdk/template/action" "$TEST_DIR/vendor" && chmod -R u+w "$TEST_DIR/vendor" || return 1
+  pc=$site_prefix/lib/pkgconfig
+  (cd "$TEST_DIR/vendor" && PKG_CONFIG_PATH=$pc PKG_CONFIG_SYSROOT_DIR=$site/root make -s hello.so) || return 1
+  install -m 755 "$TEST_DIR/vendor/hello.so" "$SLIPWAY_PLUGIN_DIR/x86_64/action/hello.so"
+}
+
+# deploy_profile [ACTION]: a profile that inventories, runs a further action,
+# and installs with this run's random host name and marker, which are read
+# later at the login prompt.
 deploy_profile () {
   deploy_name=host-$(od -An -N4 -tx4 /dev/urandom | tr -d ' ')
   deploy_marker=marker-$(od -An -N8 -tx8 /dev/urandom | tr -d ' ')
@@ -14,7 +25,8 @@ deploy_profile () {
   "match": {"arch": ["x86-uefi"]},
   "transport": ["unicast"],
   "steps": [
-    {"action": "inventory"},
+    {"action": "inventory"},${1:+
+    {"action": "$1"},}
     {"action": "install", "with": {"image": "debian-12", "disk": {"select": "smallest", "min": "1 GiB"},
                                    "hostname": "{{host.name}}", "marker": "$deploy_marker"}}
   ],
@@ -26,6 +38,32 @@ EOF
 
 # deploy_disk FILE: an empty disk.
 deploy_disk () { rm -f "$1"; truncate -s 2G "$1"; }
+
+# deploy_start: starts the task; sets $deploy_task.
+deploy_start () {
+  slipway task start debian --hosts "$deploy_name" --json > "$TEST_DIR/start.json" || return 1
+  deploy_task=$(slipway task list --host "$deploy_name" --json | jq -er '[.. | objects | select(.state? and .id?)][0].id')
+}
+
+# deploy_wait SECONDS: until the task has ended; fails unless it succeeded.
+deploy_wait () {
+  slipway task wait "$deploy_task" --timeout "${1}s" || { slipway task show "$deploy_task"; return 1; }
+}
+
+# deploy_reaches PERMILLE SECONDS: until the install step has come that far, by
+# the events in $TEST_DIR/events.jsonl.
+deploy_reaches () {
+  timeout "$2" tail -n +1 -F "$TEST_DIR/events.jsonl" 2> /dev/null |
+    jq --unbuffered -c --arg task "$deploy_task" --argjson least "$1" \
+      'select(.event == "task-progress" and .task == $task and .permille >= $least)' 2> /dev/null |
+    grep -m 1 -q .
+}
+
+# deploy_login MACHINE BYTES SECONDS: until a login prompt stands in what the
+# console has printed after its first BYTES.
+deploy_login () {
+  timeout "$3" tail -c "+$(($2 + 1))" -f "$TEST_DIR/$1.console" | grep -a -m 1 -q "${deploy_name:-} login:"
+}
 
 # deploy_compare DISK: every chunk outside of the reported ranges is the
 # image's, and the file system is sound.

@@ -1,1 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+VM_TESTS += %D%/uefi-deploy.sh
+FULL_TESTS += \
+	%D%/full-kill-server.sh \
+	%D%/full-power-cut.sh \
+	%D%/full-power-ons.sh
