@@ -67,6 +67,7 @@ tests_unit_test_dhcp_SOURCES = %D%/test-dhcp.c %D%/dhcp-world.c %D%/dhcp-world.h
 tests_unit_test_dhcp_LDADD = libslipwayserver.la $(UNIT_LIBS)
 tests_unit_test_dhcp_CPPFLAGS = $(AM_CPPFLAGS) -DPLUGIN_VERSION='"$(PACKAGE_VERSION)"'
 tests_unit_test_dhcp_CFLAGS = $(UNIT_CFLAGS)
+endif
 check_PROGRAMS += %D%/test-http-get
 TESTS += %D%/test-http-get
 tests_unit_test_http_get_SOURCES = %D%/test-http-get.c
