@@ -83,3 +83,22 @@ tests_unit_test_worker_SOURCES = %D%/test-worker.c
 tests_unit_test_worker_LDADD = libslipwayserver.la $(UNIT_LIBS)
 tests_unit_test_worker_CFLAGS = $(UNIT_CFLAGS)
 endif
+
+check_PROGRAMS += %D%/test-disk-select
+TESTS += %D%/test-disk-select
+tests_unit_test_disk_select_SOURCES = %D%/test-disk-select.c
+tests_unit_test_disk_select_LDADD = libslipwayengine.la $(UNIT_LIBS)
+tests_unit_test_disk_select_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-http-response
+TESTS += %D%/test-http-response
+tests_unit_test_http_response_SOURCES = %D%/test-http-response.c
+tests_unit_test_http_response_LDADD = $(UNIT_LIBS)
+tests_unit_test_http_response_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-tls
+TESTS += %D%/test-tls
+tests_unit_test_tls_SOURCES = %D%/test-tls.c \
+	%D%/certificate-fixture.c %D%/certificate-fixture.h
+tests_unit_test_tls_LDADD = $(UNIT_LIBS)
+tests_unit_test_tls_CFLAGS = $(UNIT_CFLAGS)
