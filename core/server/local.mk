@@ -70,7 +70,6 @@ CLEANFILES += %D%/schema-text.h
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && files= && for f in $(API_SCHEMAS); do \
 	  test -e $$f || f=$(srcdir)/$$f; files="$$files $$f"; done && \
 	$(AWK) -f $(srcdir)/core/server/schema/embed.awk $$files >$@-t && mv $@-t $@
-	%D%/store.c %D%/store-internal.h %D%/store-write.c %D%/store.h
 # Hosts, tasks, sessions and batches.
 libslipwayserver_la_SOURCES += \
 	%D%/host.c %D%/host-change.c %D%/host-internal.h %D%/host.h \
