@@ -3,8 +3,8 @@
 # they test.
 noinst_LTLIBRARIES += libslipwayengine.la
 libslipwayengine_la_CPPFLAGS = $(AM_CPPFLAGS) $(PATH_CPPFLAGS)
-libslipwayengine_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(GNUTLS_CFLAGS) $(ZSTD_CFLAGS) $(KMOD_CFLAGS) $(BLKID_CFLAGS) $(EFIVAR_CFLAGS)
-libslipwayengine_la_LIBADD = libslipwaycore.la $(KMOD_LIBS) $(BLKID_LIBS) $(EFIVAR_LIBS)
+libslipwayengine_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(GNUTLS_CFLAGS) $(ZSTD_CFLAGS) $(BLKID_CFLAGS) $(EFIVAR_CFLAGS)
+libslipwayengine_la_LIBADD = libslipwaycore.la $(BLKID_LIBS) $(EFIVAR_LIBS)
 libslipwayengine_la_SOURCES = \
 	%D%/action-command.c \
 	%D%/action-host-disks.c \
@@ -17,16 +17,29 @@ libslipwayengine_la_SOURCES = \
 	%D%/action-services.c \
 	%D%/console.c %D%/console.h \
 	%D%/disk-select.c %D%/disk-select.h \
-	%D%/disks.h \
+	%D%/disks-internal.h \
+	%D%/disks-place.c \
+	%D%/disks-probe.c \
+	%D%/disks.c %D%/disks.h \
 	%D%/engine-session.c \
 	%D%/engine.c %D%/engine.h \
-	%D%/facts.h \
+	%D%/facts-internal.h \
+	%D%/facts-ports.c \
+	%D%/facts-smbios.c \
+	%D%/facts.c %D%/facts.h \
 	%D%/find-server.c %D%/find-server.h \
-	%D%/handoff.h \
+	%D%/handoff-efi.c %D%/handoff-efi.h \
+	%D%/handoff.c %D%/handoff.h \
 	%D%/hello.c %D%/hello.h \
-	%D%/init.h \
-	%D%/net.h \
-	%D%/personalise.h \
+	%D%/init-console.c %D%/init-console.h \
+	%D%/init-devices.c %D%/init-devices.h \
+	%D%/init-reap.c %D%/init-reap.h \
+	%D%/init.c %D%/init.h \
+	%D%/modules.c %D%/modules.h \
+	%D%/net-dhcp.c %D%/net-dhcp.h \
+	%D%/net-link.c %D%/net-link.h \
+	%D%/net.c %D%/net.h \
+	%D%/personalise.c %D%/personalise.h \
 	%D%/pipeline-client.h \
 	%D%/pipeline-process.h \
 	%D%/rendezvous.c %D%/rendezvous.h \
@@ -37,6 +50,7 @@ libslipwayengine_la_SOURCES = \
 	%D%/session-report.c \
 	%D%/session.c %D%/session.h
 EXTRA_DIST += %D%/main.c
+include core/engine/ext4/local.mk
 if SERVER
 include core/engine/build/local.mk
 endif

@@ -8,6 +8,7 @@
 #include "config.h"
 #include "core/engine/action-process.h"
 #include "core/engine/engine.h"
+#include "core/engine/modules.h"
 #include "core/engine/pipeline-process.h"
 #include "core/engine/run.h"
 #include "core/util/log.h"
@@ -30,9 +31,12 @@ static void print_version(void)
 int main(int argc, char **argv)
 {
     const char *word = argc > 1 ? argv[1] : "";
+    const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
 
     log_open("slipway-engine", LOG_INFO, LOG_FORMAT_TEXT);
     (void)signal(SIGPIPE, SIG_IGN); /* lost peers are seen where they matter */
+    if (slash && strcmp(slash + 1, "modprobe") == 0)
+        return modules_main(argc, argv);
     if (getpid() == 1 && strcmp(word, "run") != 0)
         init_run(engine_session);
     if (strcmp(word, "run") == 0)
