@@ -61,7 +61,16 @@ static void ended(void *arg, unsigned events)
     struct child *child = arg;
     int status = 0;
     (void)events;
-    if (waitpid(child->pid, &status, WNOHANG) != child->pid)
+    siginfo_t info = {.si_pid = 0};
+    if (waitid(P_PID, (id_t)child->pid, &info, WEXITED | WNOHANG | WNOWAIT) !=
+            0 ||
+        info.si_pid != child->pid)
+        return;
+    /* What it left behind goes with it, while its number still names its
+     * group and nobody else's. */
+    if (child->own_group)
+        (void)kill(-child->pid, SIGKILL);
+    if (waitpid(child->pid, &status, 0) != child->pid)
         return;
     loop_watch_cancel(child->watch);
     child->watch = NULL;
