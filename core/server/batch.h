@@ -10,7 +10,7 @@
 
 #include "core/server/task.h"
 
-#define BATCH_MAX_HOSTS 400
+#define BATCH_MAX_HOSTS 300 /* so that its document fits the store */
 
 struct batches;
 
@@ -28,11 +28,11 @@ typedef void batch_done(void *arg, const json_t *batch, const struct err *err);
  * Starts `profile` on every host that `select` names: {"hosts": [names]} or
  * {"labels": {"room": "12"}}.  All or nothing is decided before anything is
  * written: unknown hosts, hosts with an active task, a profile that does not
- * fit are refused with all of them named.
+ * fit are refused with all of them named.  `id`: of the new batch.
  */
 void batch_start(struct batches *batches, const struct profile *profile,
-                 const json_t *select, const char *by, batch_done *done,
-                 void *arg);
+                 const json_t *select, const char *id, const char *by,
+                 batch_done *done, void *arg);
 /* Cancels every task of it that is still active. */
 void batch_cancel(struct batches *batches, const char *id, const char *by,
                   batch_done *done, void *arg);

@@ -57,13 +57,23 @@ struct deploy {
 };
 
 /*
- * Makes server->hosts, ->tasks and ->sessions and loads them; ready(arg, NULL)
- * once DHCP and HTTP may start.  Needs loop, pool, config, site, store,
- * registry, events, audit and images of the server.
+ * Makes server->hosts, ->tasks, ->sessions and ->deployment and loads them;
+ * ready(arg, NULL) once DHCP and HTTP may start.  Needs loop, pool, config,
+ * site, store, registry, events, audit and images of the server.  Opens
+ * folders, so only at start.
  */
 void deploy_start(struct server *server, const struct plan_server *servers,
                   size_t server_count,
                   void (*ready)(void *arg, const struct err *err), void *arg);
 void deploy_stop(struct server *server);
+
+/* What the DHCP server asks; `engine_file` and `arg` as in policy.h. */
+void deploy_policy(struct server *server,
+                   const char *(*engine_file)(void *arg, const char *machine,
+                                              const char *role),
+                   void *arg, struct dhcp_policy *ret);
+struct batches;
+struct batches *deploy_batches(const struct server *server);
+const struct deploy *deploy_table(const struct server *server);
 
 #endif

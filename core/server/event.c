@@ -54,6 +54,8 @@ static const struct event_explanation explanations[] = {
     {"session-pending", "an engine waits for its code to be approved"},
     {"session-approved", "an engine's code was approved"},
     {"session-lost", "an engine was not heard of for too long"},
+    {"ticket-limit", "a machine asked for too many boot tickets"},
+    {"ticket-refused", "an engine showed a boot ticket that is not its own"},
     {"ticket-alarm", "a boot ticket was used with two keys; both are frozen"},
     {"engine-log", "a console line of an engine worth keeping"},
     {"transfer-started", "a boot file is being sent"},

@@ -72,9 +72,13 @@ CLEANFILES += %D%/schema-text.h
 	$(AWK) -f $(srcdir)/core/server/schema/embed.awk $$files >$@-t && mv $@-t $@
 # Hosts, tasks, sessions and batches.
 libslipwayserver_la_SOURCES += \
+	%D%/batch.c %D%/batch.h \
+	%D%/deploy.c %D%/deploy.h \
+	%D%/keep.c %D%/keep.h \
 	%D%/host.c %D%/host-change.c %D%/host-internal.h %D%/host.h \
 	%D%/host-record.c %D%/host-record.h \
 	%D%/identity.c %D%/identity.h \
+	%D%/policy.c %D%/policy.h \
 	%D%/table.c %D%/table.h \
 	%D%/task.c %D%/task-internal.h %D%/task.h \
 	%D%/task-life.c \

@@ -13,7 +13,7 @@
 
 #include "core/server/dhcp.h"
 #include "core/server/host.h"
-#include "core/server/task.h"
+#include "core/server/ticket.h"
 
 #define POLICY_ENGINE_BOOTS 3 /* without a session, then the task fails */
 #define POLICY_LOCAL_BOOTS 10 /* within POLICY_LOCAL_WINDOW_MS each */
@@ -29,6 +29,7 @@ struct policy_spec {
     struct loop *loop;
     struct hosts *hosts;
     struct tasks *tasks;
+    struct tickets *tickets;
     struct registry *registry; /* arch plugins; NULL = none (tests) */
     /* Published engine file by machine and role, NULL = none. */
     const char *(*engine_file)(void *arg, const char *machine,

@@ -12,6 +12,7 @@
 struct audit;      /* audit.h: hash-chained record of changes */
 struct boot_table; /* core/boot/boot-table.h: published boot files */
 struct config;     /* config.h: constant after start */
+struct deployment; /* deploy.h: tickets, batches, boot policy */
 struct dhcp;       /* dhcp.h */
 struct events;     /* event.h: what clients of the event stream see */
 struct hosts;      /* host.h: machines and their aliases */
@@ -41,6 +42,7 @@ struct server {
     struct tokens *tokens;
     struct tasks *tasks;
     struct sessions *sessions;
+    struct deployment *deployment;
     struct boot_table *boot_table;
     struct workers *workers;
     struct dhcp *dhcp;

@@ -100,7 +100,7 @@ void session_approve(struct sessions *sessions, const char *host_id,
         return;
     }
     memcpy(a->session, s->id, sizeof(a->session));
-    deploy->event(deploy->arg, "approved",
+    deploy->event(deploy->arg, "session-approved",
                   json_pack("{s:s, s:s, s:s, s:s}", "host", host_id,
                             "host_name", task->now.host_name, "task", s->task,
                             "by", by));

@@ -216,11 +216,12 @@ static void joined(void *arg, struct task *task, const struct err *err)
         s->private_data->forget =
             loop_timer(sessions->deploy->loop,
                        (uint64_t)SESSION_PENDING_S * 1000, pending_over, s);
-        sessions->deploy->event(
-            sessions->deploy->arg, "approval-wanted",
-            json_pack("{s:s, s:s, s:s}", "host", s->host_id, "host_name",
-                      task->now.host_name, "task", s->task));
     }
+    sessions->deploy->event(
+        sessions->deploy->arg,
+        s->pending ? "session-pending" : "session-opened",
+        json_pack("{s:s, s:s, s:s, s:s}", "host", s->host_id, "host_name",
+                  task->now.host_name, "task", s->task, "tier", s->tier));
     host_learn(sessions->hosts, s->host_id, NULL, s->facts, NULL, 0);
     welcome(s, j->welcomed, j->arg);
     joining_free(j);

@@ -55,7 +55,8 @@ void task_write_fence(const struct tasks *tasks, struct store_change *change);
 
 /* What its state asks for: arming, watching for silence, ending leaving. */
 void task_settle(struct tasks *tasks, struct task *task);
-/* Tells everybody of a transition. */
-void task_tell(struct tasks *tasks, const struct task_record *record);
+/* Tells everybody of a transition: "task-state" or "task-step". */
+void task_tell(struct tasks *tasks, const struct task_record *record,
+               const char *event);
 
 #endif

@@ -24,15 +24,17 @@ static void end_record(struct task_record *next, const struct tasks *tasks,
     drop_plan(next);
 }
 
-void task_tell(struct tasks *tasks, const struct task_record *r)
+void task_tell(struct tasks *tasks, const struct task_record *r,
+               const char *event)
 {
     const struct deploy *deploy = tasks->deploy;
-    log_info("Task %s of host '%s' is %s (attempt %u)%s%s", r->id,
-             r->host_name, task_state_word(r->state), r->attempt,
+    log_info("Task %s of host '%s' is %s (attempt %u, step %u)%s%s", r->id,
+             r->host_name, task_state_word(r->state), r->attempt, r->step + 1,
              *r->sentence ? ": " : "", r->sentence);
     deploy->event(
-        deploy->arg, "task-state",
-        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:s, s:s}", "task",
+        deploy->arg, event,
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:s, s:s, s:s}",
+                  "action", r->profile->steps[r->step].action, "task",
                   r->id, "host", r->host_id, "host_name", r->host_name,
                   "batch", r->batch, "profile", r->profile->name, "state",
                   task_state_word(r->state), "attempt", (int)r->attempt,
@@ -199,30 +201,42 @@ void task_settle(struct tasks *tasks, struct task *task)
     }
 }
 
-void task_firmware_boots(struct tasks *tasks, struct task *task)
+unsigned task_boots(const struct task *task)
+{
+    return task->private_data->boots;
+}
+
+bool task_firmware_boots(struct tasks *tasks, struct task *task, bool again)
 {
     struct task_private *p = task->private_data;
     switch (task->now.state) {
+    case TASK_QUEUED: /* durable, and arming it is already queued */
+        return true;
     case TASK_ARMED:
-        if (++p->boots > POLICY_ENGINE_BOOTS)
+        p->boots += again;
+        if (p->boots <= POLICY_ENGINE_BOOTS)
+            return true;
+        if (again && p->boots == POLICY_ENGINE_BOOTS + 1)
             task_fail(tasks, task, "engine-never-connected",
                       "the machine loaded the engine %d times but no engine "
                       "connected to the server; look at the machine's console",
                       POLICY_ENGINE_BOOTS);
-        break;
+        return false;
     case TASK_RUNNING:
+        lose(tasks, task, "the machine's firmware asked to boot again");
+        return task->now.attempt < TASK_MAX_ATTEMPTS;
     case TASK_CANCELLING:
         lose(tasks, task, "the machine's firmware asked to boot again");
-        break;
+        return false;
     case TASK_LEAVING:
         task_left(tasks, task);
-        break;
-    case TASK_QUEUED:
+        return false;
     case TASK_SUCCEEDED:
     case TASK_FAILED:
     case TASK_CANCELLED:
         break;
     }
+    return false;
 }
 
 /* --- cancelling and failing --------------------------------------------- */

@@ -198,7 +198,7 @@ static void start_written(void *arg, uint64_t revision, const struct err *err)
         starting_end(s, NULL, &why);
         return;
     }
-    task_tell(s->tasks, &task->now);
+    task_tell(s->tasks, &task->now, "task-state");
     task_settle(s->tasks, task);
     starting_end(s, task, NULL);
 }

@@ -265,11 +265,13 @@ static void accept_written(struct task *task, uint64_t revision)
     bool moved = before.state != task->now.state ||
                  before.attempt != task->now.attempt ||
                  strcmp(before.session, task->now.session) != 0;
-    bool told = moved || before.step != task->now.step;
+    bool step = before.step != task->now.step ||
+                before.steps[before.step].state !=
+                    task->now.steps[before.step].state;
     enum task_state old = before.state;
     task_record_done(&before);
-    if (told)
-        task_tell(tasks, &task->now);
+    if (moved || step)
+        task_tell(tasks, &task->now, moved ? "task-state" : "task-step");
     if (moved && tasks->moved)
         tasks->moved(tasks->moved_arg, task, old);
     if (moved)

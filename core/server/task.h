@@ -193,8 +193,14 @@ int task_start_check(struct tasks *tasks, const struct task_start *start,
 /* Asks to stop; idempotent.  ERR_NOT_FOUND when it is not active. */
 void task_cancel(struct tasks *tasks, const char *id, const char *by,
                  task_changed *changed, void *arg);
-/* The host's firmware asks to boot: what that means for its active task. */
-void task_firmware_boots(struct tasks *tasks, struct task *task);
+/*
+ * The host's firmware asks to boot: what that means for its active task.
+ * `again` is false for a further request of the same boot.  True when the
+ * answer is to load the engine.
+ */
+bool task_firmware_boots(struct tasks *tasks, struct task *task, bool again);
+/* How often the engine was loaded since the task is armed. */
+unsigned task_boots(const struct task *task);
 /* Ends an active task with a code and a sentence. */
 void task_fail(struct tasks *tasks, struct task *task, const char *code,
                const char *format, ...) PRINTF(4, 5);
