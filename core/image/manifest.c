@@ -130,6 +130,10 @@ static void parse_boots(struct json_reader *r, struct partitions *ret)
             ret->boots_uefi = true;
         else if (word && !strcmp(word, "bios"))
             ret->boots_bios = true;
+        else
+            (void)json_reader_fail(r, "boots",
+                                   "has a member that is neither 'uefi' nor "
+                                   "'bios'");
     }
 }
 

@@ -102,3 +102,11 @@ tests_unit_test_tls_SOURCES = %D%/test-tls.c \
 	%D%/certificate-fixture.c %D%/certificate-fixture.h
 tests_unit_test_tls_LDADD = $(UNIT_LIBS)
 tests_unit_test_tls_CFLAGS = $(UNIT_CFLAGS)
+check_PROGRAMS += tests/unit/test-image-format tests/unit/test-manifest
+TESTS += tests/unit/test-image-format tests/unit/test-manifest
+tests_unit_test_image_format_SOURCES = %D%/test-image-format.c
+tests_unit_test_image_format_LDADD = $(UNIT_LIBS)
+tests_unit_test_image_format_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_manifest_SOURCES = %D%/test-manifest.c
+tests_unit_test_manifest_LDADD = $(UNIT_LIBS)
+tests_unit_test_manifest_CFLAGS = $(UNIT_CFLAGS)
