@@ -3,9 +3,11 @@ TESTS += \
 	%D%/test-cross-i686.sh \
 	%D%/test-includes.sh \
 	%D%/test-needed.sh \
-	%D%/test-source.sh
+	%D%/test-source.sh \
+	%D%/test-tarball.sh
 EXTRA_DIST += \
 	%D%/test-cross-i686.sh \
 	%D%/test-includes.sh \
 	%D%/test-needed.sh \
-	%D%/test-source.sh
+	%D%/test-source.sh \
+	%D%/test-tarball.sh
