@@ -48,13 +48,19 @@ static struct in_addr take_address(struct json_reader *r, const char *key)
     return parse_address(r, key, json_opt_text(r, key, NULL));
 }
 
-static void read_interface(struct json_reader *r, struct config *config)
+static void read_interfaces(struct json_reader *r, struct config *config)
 {
-    config->interface = take_text(r, "interface", NULL);
-    if (config->interface &&
-        (!config->interface[0] || strlen(config->interface) >= IF_NAMESIZE))
-        (void)json_reader_fail(r, "interface", "'%s' is no interface name",
-                               config->interface);
+    const json_t *list = json_opt_array(r, "interfaces");
+    const char *name = json_string_value(json_array_get(list, 0));
+    if (json_array_size(list) == 0)
+        return;
+    if (json_array_size(list) > 1)
+        (void)json_reader_fail(r, "interfaces", "only one boot network is "
+                               "served so far; name its interface");
+    else if (!name || !name[0] || strlen(name) >= IF_NAMESIZE)
+        (void)json_reader_fail(r, "interfaces", "this is no interface name");
+    else
+        config->interface = strdup(name);
 }
 
 static void read_ports(struct json_reader *r, struct config_ports *ports)
@@ -88,14 +94,15 @@ static void read_pools(struct json_reader *r, struct config_dhcp *dhcp)
         struct json_reader item;
         json_reader_element(&item, r, "pools", i);
         struct config_pool *pool = &dhcp->pools[dhcp->pool_count++];
-        const char *from = json_get_text(&item, "from");
-        const char *to = json_get_text(&item, "to");
+        const char *first = json_get_text(&item, "first");
+        const char *last = json_get_text(&item, "last");
         if (!item.code) {
-            pool->first = parse_address(&item, "from", from);
-            pool->last = parse_address(&item, "to", to);
+            pool->first = parse_address(&item, "first", first);
+            pool->last = parse_address(&item, "last", last);
         }
         if (!item.code && ntohl(pool->first.s_addr) > ntohl(pool->last.s_addr))
-            (void)json_reader_fail(&item, "to", "'%s' is below '%s'", to, from);
+            (void)json_reader_fail(&item, "last", "'%s' is below '%s'", last,
+                                   first);
         if (json_done(&item) != 0)
             (void)json_reader_join(r, &item);
     }
@@ -242,7 +249,7 @@ static int read_config(struct config *config, const json_t *root,
                                "address on the boot network");
     if (!r.code)
         (void)parse_address(&r, "address", config->address);
-    read_interface(&r, config);
+    read_interfaces(&r, config);
     read_ports(&r, &config->ports);
     if (!r.code)
         read_dhcp(&r, config);

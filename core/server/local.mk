@@ -8,11 +8,18 @@ libslipwayserver_la_CPPFLAGS = $(AM_CPPFLAGS) $(PATH_CPPFLAGS)
 libslipwayserver_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(GNUTLS_CFLAGS) \
 	$(MHD_CFLAGS) $(ZSTD_CFLAGS) $(PCRE2_CFLAGS) $(ELF_CFLAGS)
 libslipwayserver_la_SOURCES = \
+	%D%/api.h \
+	%D%/api-engine.c \
+	%D%/api-event.c \
+	%D%/api-host.c \
 	%D%/api-image.c %D%/api-image.h \
+	%D%/api-plugin.c \
+	%D%/api-profile.c \
+	%D%/api-status.c \
+	%D%/api-token.c \
 	%D%/audit.c %D%/audit.h \
 	%D%/config.c %D%/config.h \
-	%D%/dhcp.h \
-	%D%/config.h \
+	%D%/dhcp.c %D%/dhcp.h \
 	%D%/dhcp-boot.c \
 	%D%/dhcp-commit.c \
 	%D%/dhcp-config.c \
@@ -21,10 +28,10 @@ libslipwayserver_la_SOURCES = \
 	%D%/dhcp-receive.c \
 	%D%/dhcp-rendezvous.c \
 	%D%/dhcp-reply.c \
-	%D%/dhcp.c %D%/dhcp.h \
 	%D%/door-route.c %D%/door-route.h \
 	%D%/event.c %D%/event.h \
 	%D%/front-door.c %D%/front-door.h \
+	%D%/http.c %D%/http.h \
 	%D%/http-files.c %D%/http-files.h \
 	%D%/http-internal.h \
 	%D%/http-range.c %D%/http-range.h \
@@ -32,36 +39,49 @@ libslipwayserver_la_SOURCES = \
 	%D%/http-request.c \
 	%D%/http-stream.c \
 	%D%/http-upload.c \
-	%D%/http.c %D%/http.h \
-	%D%/lease-log.c %D%/lease-log.h \
-	%D%/lease.c %D%/lease.h \
 	%D%/image-import.c \
 	%D%/image-read.c \
-	%D%/images.c %D%/images.h %D%/images-parts.h \
+	%D%/images.c %D%/images.h \
+	%D%/images-parts.h \
 	%D%/import-worker.c %D%/import-worker.h \
+	%D%/lease.c %D%/lease.h \
+	%D%/lease-log.c %D%/lease-log.h \
+	%D%/offline.c %D%/offline.h \
 	%D%/operation.c %D%/operation.h \
+	%D%/plugins.c %D%/plugins.h \
+	%D%/privileges.c %D%/privileges.h \
 	%D%/problem.c %D%/problem.h \
+	%D%/publish.c %D%/publish.h \
 	%D%/route.c %D%/route.h \
-	%D%/sandbox.c %D%/sandbox.h %D%/sandbox-calls.h \
-	%D%/schema-builtin.c \
+	%D%/routes.c \
+	%D%/sandbox.c %D%/sandbox.h \
+	%D%/sandbox-calls.h \
 	%D%/schema.c %D%/schema.h \
+	%D%/schema-builtin.c \
+	%D%/serve.c %D%/serve.h \
+	%D%/serve-dhcp.c \
 	%D%/serve-host.c %D%/serve-host.h \
+	%D%/serve-internal.h \
+	%D%/serve-load.c \
 	%D%/server.h \
-	%D%/site-ca.c %D%/site-ca.h \
 	%D%/site.c %D%/site.h \
+	%D%/site-ca.c %D%/site-ca.h \
+	%D%/sockets.c %D%/sockets.h \
+	%D%/store.c %D%/store.h \
 	%D%/store-internal.h \
 	%D%/store-write.c \
-	%D%/store.c %D%/store.h \
 	%D%/token.c %D%/token.h \
 	%D%/transport-worker.c %D%/transport-worker.h \
+	%D%/worker.c %D%/worker.h \
 	%D%/worker-child.c %D%/worker-child.h \
 	%D%/worker-main.c %D%/worker-main.h \
-	%D%/worker-process.c %D%/worker-process.h \
-	%D%/worker.c %D%/worker.h
+	%D%/worker-process.c %D%/worker-process.h
 
 # The JSON schemas of requests and replies are built in.
 API_SCHEMAS = \
-	%D%/schema/common.json
+	%D%/schema/common.json \
+	%D%/schema/host.json \
+	%D%/schema/server.json
 EXTRA_DIST += $(API_SCHEMAS) %D%/schema/embed.awk
 nodist_libslipwayserver_la_SOURCES = %D%/schema-text.h
 BUILT_SOURCES += %D%/schema-text.h
@@ -70,6 +90,7 @@ CLEANFILES += %D%/schema-text.h
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && files= && for f in $(API_SCHEMAS); do \
 	  test -e $$f || f=$(srcdir)/$$f; files="$$files $$f"; done && \
 	$(AWK) -f $(srcdir)/core/server/schema/embed.awk $$files >$@-t && mv $@-t $@
+
 # Hosts, tasks, sessions and batches.
 libslipwayserver_la_SOURCES += \
 	%D%/batch.c %D%/batch.h \

@@ -20,9 +20,12 @@ struct http;       /* http.h: the HTTP thread */
 struct images;     /* images.h: catalogue, imports */
 struct loop;
 struct pool;
+struct published;  /* publish.h: engine builds */
 struct registry;   /* core/plugin/registry.h: enabled plugins */
 struct sessions;   /* session.h: connected engines */
+struct schemas;    /* schema.h: of requests and replies */
 struct site;       /* site.h: keys and secrets */
+struct sockets;    /* sockets.h: opened before privileges went */
 struct store;      /* store.h: documents */
 struct tasks;      /* task.h */
 struct tokens;     /* token.h: who may use REST */
@@ -44,9 +47,13 @@ struct server {
     struct sessions *sessions;
     struct deployment *deployment;
     struct boot_table *boot_table;
+    struct published *published;
     struct workers *workers;
     struct dhcp *dhcp;
     struct http *http;
+    struct schemas *schemas;
+    struct sockets *sockets;
+    int64_t started_s; /* calendar */
 };
 
 #endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The DHCP server from the configuration, and the policy that it asks. */
+#include "core/server/serve-internal.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/server/config.h"
+#include "core/server/event.h"
+#include "core/server/policy.h"
+#include "core/server/publish.h"
+
+static void on_event(void *arg, const char *id, json_t *json)
+{
+    struct server *server = arg;
+    events_emit(server->events, id, json);
+}
+
+static int make_policy(struct serve *serve, struct err *err)
+{
+    const struct policy_spec spec = {
+        .loop = serve->server.loop,
+        .hosts = serve->server.hosts,
+        .tasks = serve->server.tasks,
+        .registry = serve->server.registry,
+        .engine_file = publish_engine_file,
+        .event = on_event,
+        .arg = &serve->server,
+    };
+    serve->policy = policy_new(&spec, err);
+    return serve->policy ? 0 : err->code;
+}
+
+int serve_dhcp_start(struct serve *serve, struct err *err)
+{
+    const struct config *config = serve->server.config;
+    const struct config_dhcp *from = &config->dhcp;
+    struct dhcp_range ranges[CONFIG_MAX_POOLS];
+    struct dhcp_subnet subnet = {0};
+    struct dhcp_config to;
+    struct dhcp_policy policy;
+    char servers[64], http_base[64];
+    AUTO_FREE char *log = config_state_path(config, "leases.log");
+    int code = log ? make_policy(serve, err)
+                   : err_set(err, ERR_NO_MEMORY, "out of memory");
+    if (code != 0)
+        return code;
+    dhcp_config_defaults(&to);
+    (void)inet_pton(AF_INET, config->address, &subnet.server);
+    subnet.netmask = from->netmask;
+    subnet.router = from->router;
+    memcpy(subnet.dns, from->dns, sizeof(from->dns));
+    subnet.dns_count = from->dns_count;
+    subnet.domain = from->domain;
+    for (size_t i = 0; i < from->pool_count; i++)
+        ranges[i] =
+            (struct dhcp_range){from->pools[i].first, from->pools[i].last};
+    subnet.ranges = ranges;
+    subnet.range_count = from->pool_count;
+    subnet.interface_index = serve->sockets.interface_index;
+    (void)snprintf(servers, sizeof(servers), "%s:%u", config->address,
+                   serve->sockets.ports.tls);
+    (void)snprintf(http_base, sizeof(http_base), "http://%s:%u",
+                   config->address, serve->sockets.ports.http);
+    subnet.servers = servers;
+    subnet.http_base = http_base;
+    to.subnets = &subnet;
+    to.subnet_count = 1;
+    to.lease_s = (uint32_t)(from->lease_ms / 1000);
+    to.lease_log = log;
+    to.port67 = (struct datagram_spec){.broadcast = true,
+                                       .fd = serve->sockets.dhcp};
+    to.pxe = (struct datagram_spec){.broadcast = true,
+                                    .fd = serve->sockets.pxe};
+    policy_fill(serve->policy, &policy);
+    return dhcp_new(serve->server.loop, &to, &policy, &serve->server.dhcp,
+                    err);
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Opening the sockets: see sockets.h. */
+#include "core/server/sockets.h"
+
+#include <arpa/inet.h>
+#include <net/if.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "core/util/macros.h"
+
+#define BACKLOG 512
+
+struct one_socket {
+    const char *what; /* for sentences: "DHCP" */
+    int type;
+    uint16_t port;
+    bool broadcast;
+    const char *interface; /* NULL = every one */
+};
+
+static int set_flag(int fd, int option)
+{
+    int one = 1;
+    return setsockopt(fd, SOL_SOCKET, option, &one, sizeof(one));
+}
+
+static int open_one(const struct one_socket *spec, int *ret_fd,
+                    uint16_t *ret_port, struct err *err)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons(spec->port)};
+    socklen_t length = sizeof(address);
+    AUTO_CLOSE int fd =
+        socket(AF_INET, spec->type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0 || set_flag(fd, SO_REUSEADDR) < 0 ||
+        (spec->broadcast && set_flag(fd, SO_BROADCAST) < 0))
+        return err_set_errno(err, ERR_IO, errno, "no socket for %s",
+                             spec->what);
+    if (spec->interface &&
+        setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, spec->interface,
+                   (socklen_t)strlen(spec->interface)) < 0)
+        return err_set_errno(err, ERR_IO, errno, "the socket for %s cannot be "
+                             "bound to the interface '%s'", spec->what,
+                             spec->interface);
+    if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+        return err_set_errno(err, errno == EACCES ? ERR_DENIED : ERR_IO, errno,
+                             "port %u for %s cannot be opened (ports below "
+                             "1024 need root; is another server using it?)",
+                             spec->port, spec->what);
+    if (spec->type == SOCK_STREAM && listen(fd, BACKLOG) < 0)
+        return err_set_errno(err, ERR_IO, errno, "port %u for %s cannot be "
+                             "listened on", spec->port, spec->what);
+    if (getsockname(fd, (struct sockaddr *)&address, &length) < 0)
+        return err_set_errno(err, ERR_IO, errno, "the port for %s is not "
+                             "known", spec->what);
+    *ret_port = ntohs(address.sin_port);
+    *ret_fd = TAKE_FD(fd);
+    return 0;
+}
+
+int sockets_open(const struct config *config, struct sockets *ret,
+                 struct err *err)
+{
+    const struct config_ports *want = &config->ports;
+    const char *interface = config->interface;
+    struct sockets s = {.tls = -1, .http = -1, .dhcp = -1, .pxe = -1,
+                        .tftp = -1};
+    const struct one_socket specs[] = {
+        {"HTTPS", SOCK_STREAM, want->tls, false, NULL},
+        {"HTTP", SOCK_STREAM, want->http, false, NULL},
+        {"DHCP", SOCK_DGRAM, want->dhcp, true, interface},
+        {"PXE", SOCK_DGRAM, want->pxe, true, interface},
+        {"TFTP", SOCK_DGRAM, want->tftp, false, interface},
+    };
+    int *const fds[] = {&s.tls, &s.http, &s.dhcp, &s.pxe, &s.tftp};
+    uint16_t *const ports[] = {&s.ports.tls, &s.ports.http, &s.ports.dhcp,
+                               &s.ports.pxe, &s.ports.tftp};
+    size_t count = config->has_dhcp ? ARRAY_LENGTH(specs) : 2;
+    if (interface && (s.interface_index = if_nametoindex(interface)) == 0)
+        return err_set(err, ERR_NOT_FOUND, "there is no network interface "
+                       "'%s' ('interface' in '%s')", interface, config->path);
+    for (size_t i = 0; i < count; i++) {
+        int code = open_one(&specs[i], fds[i], ports[i], err);
+        if (code != 0) {
+            sockets_close(&s);
+            return code;
+        }
+    }
+    *ret = s;
+    return 0;
+}
+
+void sockets_close(struct sockets *sockets)
+{
+    int *const fds[] = {&sockets->tls, &sockets->http, &sockets->dhcp,
+                        &sockets->pxe, &sockets->tftp};
+    for (size_t i = 0; i < ARRAY_LENGTH(fds); i++) {
+        if (*fds[i] >= 0)
+            (void)close(*fds[i]);
+        *fds[i] = -1;
+    }
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The sockets that slipwayd serves on, opened before privileges go. */
+#ifndef CORE_SERVER_SOCKETS_H
+#define CORE_SERVER_SOCKETS_H
+
+#include "core/server/config.h"
+
+/* -1 = not open or already given away; ports are the real ones. */
+struct sockets {
+    int tls, http;         /* listening TCP */
+    int dhcp, pxe, tftp;   /* UDP; only with a `dhcp` section */
+    unsigned interface_index; /* 0 = every interface */
+    struct config_ports ports;
+};
+
+int sockets_open(const struct config *config, struct sockets *ret,
+                 struct err *err);
+void sockets_close(struct sockets *sockets);
+
+#endif
