@@ -59,7 +59,8 @@ void loop_services_log(struct loop_services *services, uint32_t level,
                        const char *text)
 {
     log_at(level <= SLIPWAY_LOG_DEBUG ? (enum log_level)level : LOG_DEBUG,
-           "%s: %s", services->plugin, text);
+           "%s%s%s", services->plugin ? services->plugin : "",
+           services->plugin ? ": " : "", text);
 }
 
 void loop_services_endpoint(const struct endpoint *endpoint,
@@ -175,7 +176,7 @@ int loop_services_open(struct loop_services *services, const char *name,
     else
         code = open_one(handle, &spec, &err);
     if (code != 0) {
-        log_debug("%s: %s", services->plugin, err.text);
+        loop_services_log(services, SLIPWAY_LOG_DEBUG, err.text);
         loop_services_close(services, handle);
         return code == ERR_NOT_FOUND ? SLIPWAY_EINVAL : SLIPWAY_EIO;
     }

@@ -18,7 +18,7 @@
 
 struct loop_services {
     struct loop *loop;
-    const char *plugin; /* for the log, kept by reference */
+    const char *plugin; /* before log lines, kept by reference; NULL = none */
     struct {
         char name[33];
         int fd; /* owned */

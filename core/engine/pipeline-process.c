@@ -1,0 +1,607 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/engine/pipeline-process.h"
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/engine/fetch-host.h"
+#include "core/image/pipeline.h"
+#include "core/util/channel.h"
+#include "core/util/file.h"
+#include "core/util/json.h"
+#include "core/util/log.h"
+
+#define CHANNEL_FD 3
+#define MAX_QUEUED 1024
+#define MAX_TRANSPORTS 8
+#define MAX_SERVERS 16
+#define SERVER_BYTES 64
+#define MAX_EXCLUDED 4096
+#define PROGRESS_MS 250
+/* When nobody can get an object: how often, and how soon, all are asked
+ * again.  Servers get new objects, and networks mend. */
+#define MAX_ROUNDS 5
+#define ROUND_MS 2000
+
+struct process {
+    struct loop *loop;
+    struct channel *channel;
+    struct http_gets *gets;
+    struct pipeline *pipeline;
+    struct transport {
+        struct process *process;
+        unsigned number; /* its place in the plan */
+        struct fetch_host *host;
+    } transports[MAX_TRANSPORTS];
+    size_t transport_count;
+    char servers[MAX_SERVERS][SERVER_BYTES];
+    size_t server_count;
+    struct pipeline_range *excluded;
+    size_t excluded_count;
+    struct manifest manifest;
+    char device[64];
+    int device_fd;
+    struct loop_timer *progress_timer;
+    struct loop_timer *round_timer;
+    unsigned rounds; /* without an object accepted in between */
+    uint64_t rounds_fetched;
+    atomic_bool waking; /* on_wake is posted */
+    bool over;
+    int exit_status;
+};
+
+/* ---- to PID 1 ----------------------------------------------------------- */
+
+/* Steals `head`. */
+static void tell(struct process *p, json_t *head)
+{
+    struct err err = ERR_INIT;
+
+    if (channel_send(p->channel, head, NULL, 0, NULL, 0, &err) != 0)
+        loop_stop(p->loop); /* nobody is there any more */
+}
+
+struct note {
+    struct process *process;
+    enum log_level level;
+    char text[];
+};
+
+static void tell_note(void *arg)
+{
+    struct note *note = arg;
+
+    tell(note->process,
+         json_pack("{s:s, s:i, s:s}", "type", "note", "level",
+                   (int)note->level, "text", note->text));
+    free(note);
+}
+
+/* Any thread: the log goes to PID 1, which has the console. */
+static void log_line(void *arg, enum log_level level, const char *line)
+{
+    struct process *p = arg;
+    size_t length = strlen(line);
+    struct note *note = malloc(sizeof(*note) + length + 1);
+
+    if (!note)
+        return;
+    note->process = p;
+    note->level = level;
+    memcpy(note->text, line, length + 1);
+    if (loop_post(p->loop, tell_note, note) != 0)
+        free(note);
+}
+
+static void tell_progress(struct process *p)
+{
+    struct pipeline_progress progress;
+
+    pipeline_progress(p->pipeline, &progress);
+    tell(p, json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "type",
+                      "progress", "total", (json_int_t)progress.total_bytes,
+                      "done", (json_int_t)progress.done_bytes, "fetched",
+                      (json_int_t)progress.fetched_bytes, "written",
+                      (json_int_t)progress.written_bytes, "kept",
+                      (json_int_t)progress.kept_bytes, "refused",
+                      (json_int_t)progress.refused));
+}
+
+static json_t *result_of(struct process *p)
+{
+    struct pipeline_progress progress;
+
+    if (!p->pipeline)
+        return json_object();
+    pipeline_progress(p->pipeline, &progress);
+    return json_pack("{s:I, s:I, s:I, s:I, s:I}", "bytes_total",
+                     (json_int_t)progress.total_bytes, "bytes_written",
+                     (json_int_t)progress.written_bytes, "bytes_kept",
+                     (json_int_t)progress.kept_bytes, "bytes_fetched",
+                     (json_int_t)progress.fetched_bytes, "objects_refused",
+                     (json_int_t)progress.refused);
+}
+
+/* The last message; PID 1 closes the channel when it has read it. */
+static void finish(struct process *p, int code, const char *sentence)
+{
+    if (p->over)
+        return;
+    p->over = true;
+    if (p->pipeline)
+        tell_progress(p);
+    tell(p, json_pack("{s:s, s:i, s:s, s:o}", "type", "done", "code", -code,
+                      "sentence", sentence, "result", result_of(p)));
+    p->exit_status = code ? 1 : 0;
+}
+
+/* ---- for the transports ------------------------------------------------- */
+
+static int next_wanted(void *arg, struct digest *ret_name, uint64_t *ret_length)
+{
+    struct transport *t = arg;
+
+    if (t->process->over)
+        return 0;
+    return pipeline_next_wanted(t->process->pipeline, t->number, ret_name,
+                                ret_length);
+}
+
+static int deliver(void *arg, const struct digest *name, const void *data,
+                   size_t length)
+{
+    struct transport *t = arg;
+    struct err err = ERR_INIT;
+    int code = pipeline_deliver(t->process->pipeline, name, data, length, &err);
+
+    if (code == ERR_VERIFY)
+        return SLIPWAY_EVERIFY;
+    if (code && code != ERR_NOT_FOUND)
+        return SLIPWAY_EINTERNAL;
+    return SLIPWAY_OK; /* also when nobody wants it any more */
+}
+
+static void next_round(void *arg)
+{
+    struct process *p = arg;
+
+    p->round_timer = NULL;
+    pipeline_forgive(p->pipeline);
+    for (size_t i = 0; i < p->transport_count && !p->over; i++)
+        fetch_host_wanted(p->transports[i].host);
+}
+
+static void give_up(void *arg, const struct digest *name, const char *sentence)
+{
+    struct transport *t = arg;
+    struct process *p = t->process;
+    struct pipeline_progress progress;
+    char hex[DIGEST_HEX_BYTES];
+    char text[ERR_TEXT_BYTES];
+    unsigned left = pipeline_give_up(p->pipeline, t->number, name,
+                                     (unsigned)p->transport_count);
+
+    if (left || p->over || p->round_timer)
+        return;
+    pipeline_progress(p->pipeline, &progress);
+    if (progress.fetched_bytes != p->rounds_fetched)
+        p->rounds = 0;
+    p->rounds_fetched = progress.fetched_bytes;
+    (void)snprintf(text, sizeof(text), "object %s cannot be had: %.300s",
+                   digest_hex(name, hex), sentence);
+    if (p->rounds++ < MAX_ROUNDS) {
+        log_warn("%s; trying again", text);
+        p->round_timer = loop_timer(p->loop, ROUND_MS, next_round, p);
+        return;
+    }
+    finish(p, ERR_UNAVAILABLE, text);
+}
+
+static const char *server(void *arg, size_t index)
+{
+    const struct transport *t = arg;
+
+    return index < t->process->server_count ? t->process->servers[index]
+                                            : NULL;
+}
+
+static int load_transport(struct process *p, const char *dir, const char *name,
+                          struct err *err)
+{
+    struct transport *t = &p->transports[p->transport_count];
+    struct plugin_place place = {
+        .dir = dir,
+        .kind = SLIPWAY_KIND_TRANSPORT,
+        .name = name,
+        .owner = getuid(),
+    };
+    struct fetch_host_spec spec = {
+        .loop = p->loop,
+        .gets = p->gets,
+        .next_wanted = next_wanted,
+        .deliver = deliver,
+        .give_up = give_up,
+        .server = server,
+        .arg = t,
+    };
+    struct digest digest;
+    int fd;
+
+    /* They came with the engine itself: its own bytes are what is expected. */
+    if (plugin_file_open(&place, &fd, &digest, err) != 0 ||
+        plugin_load(fd, SLIPWAY_KIND_TRANSPORT, name, &digest, &spec.plugin,
+                    err) != 0)
+        return err->code;
+    t->process = p;
+    t->number = (unsigned)p->transport_count;
+    t->host = fetch_host_new(&spec, err);
+    if (!t->host)
+        return err->code;
+    p->transport_count++;
+    return 0;
+}
+
+/* One that does not start is left out: the next one of the plan does it. */
+static int load_transports(struct process *p, const char *dir,
+                           const json_t *names, struct err *err)
+{
+    const json_t *name;
+    size_t i;
+
+    json_array_foreach(names, i, name)
+    {
+        struct err local = ERR_INIT;
+
+        if (p->transport_count == MAX_TRANSPORTS)
+            break;
+        if (load_transport(p, dir, json_string_value(name), &local) != 0)
+            log_warn("going on without a transport: %s", local.text);
+    }
+    if (p->transport_count == 0)
+        return err_set(err, ERR_UNSUPPORTED,
+                       "none of the plan's transports can be used by this "
+                       "engine");
+    return 0;
+}
+
+/* ---- the pipeline ------------------------------------------------------- */
+
+static void ask_for_pages(struct process *p)
+{
+    struct digest digest;
+    char hex[DIGEST_HEX_BYTES];
+
+    while (pipeline_needs_page(p->pipeline, &digest) == 1)
+        tell(p, json_pack("{s:s, s:s}", "type", "want-page", "digest",
+                          digest_hex(&digest, hex)));
+}
+
+static void on_wake(void *arg)
+{
+    struct process *p = arg;
+    struct err err = ERR_INIT;
+
+    atomic_store(&p->waking, false);
+    if (p->over)
+        return;
+    switch (pipeline_state(p->pipeline, &err)) {
+    case PIPELINE_DONE:
+        finish(p, 0, "");
+        return;
+    case PIPELINE_FAILED:
+        finish(p, err.code ? err.code : ERR_INTERNAL, err.text);
+        return;
+    case PIPELINE_RUNNING:
+        break;
+    }
+    ask_for_pages(p);
+    for (size_t i = 0; i < p->transport_count && !p->over; i++)
+        fetch_host_wanted(p->transports[i].host);
+}
+
+/* Any thread. */
+static void wake(void *arg)
+{
+    struct process *p = arg;
+
+    if (!atomic_exchange(&p->waking, true) &&
+        loop_post(p->loop, on_wake, p) != 0)
+        atomic_store(&p->waking, false);
+}
+
+static void on_progress(void *arg)
+{
+    struct process *p = arg;
+
+    p->progress_timer = NULL;
+    if (p->over)
+        return;
+    tell_progress(p);
+    p->progress_timer = loop_timer(p->loop, PROGRESS_MS, on_progress, p);
+}
+
+/* ---- from PID 1 --------------------------------------------------------- */
+
+static int take_servers(struct process *p, const json_t *list, struct err *err)
+{
+    const json_t *server_name;
+    size_t i;
+
+    p->server_count = 0;
+    json_array_foreach(list, i, server_name)
+    {
+        const char *text = json_string_value(server_name);
+
+        if (!text || strlen(text) >= SERVER_BYTES)
+            return err_set(err, ERR_INVALID, "a server's name is not valid");
+        if (p->server_count < MAX_SERVERS)
+            (void)snprintf(p->servers[p->server_count++], SERVER_BYTES, "%s",
+                           text);
+    }
+    return 0;
+}
+
+static int take_excluded(struct process *p, const json_t *list,
+                         struct err *err)
+{
+    const json_t *pair;
+    size_t i;
+
+    if (json_array_size(list) > MAX_EXCLUDED)
+        return err_set(err, ERR_TOO_BIG, "more than %d ranges are left out",
+                       MAX_EXCLUDED);
+    p->excluded = calloc(json_array_size(list) + 1, sizeof(*p->excluded));
+    if (!p->excluded)
+        return err_set(err, ERR_NO_MEMORY, "no memory for the ranges");
+    json_array_foreach(list, i, pair)
+    {
+        json_int_t offset = json_integer_value(json_array_get(pair, 0));
+        json_int_t length = json_integer_value(json_array_get(pair, 1));
+
+        if (offset < 0 || length < 0)
+            return err_set(err, ERR_INVALID, "a range is negative");
+        p->excluded[p->excluded_count++] = (struct pipeline_range){
+            .offset = (uint64_t)offset,
+            .length = (uint64_t)length,
+        };
+    }
+    return 0;
+}
+
+static int take_manifest(struct process *p, int fd, struct err *err)
+{
+    AUTO_FREE char *text = NULL;
+    struct stat status;
+
+    if (fd < 0 || fstat(fd, &status) != 0 || status.st_size <= 0 ||
+        status.st_size > MANIFEST_MAX_BYTES)
+        return err_set(err, ERR_INVALID, "there is no manifest");
+    text = malloc((size_t)status.st_size);
+    if (!text)
+        return err_set(err, ERR_NO_MEMORY, "no memory for the manifest");
+    if (file_pread_all(fd, text, (size_t)status.st_size, 0, err) != 0)
+        return err->code;
+    return manifest_parse(text, (size_t)status.st_size, &p->manifest, err);
+}
+
+static int parse_mode(const char *word, enum pipeline_mode *ret,
+                      struct err *err)
+{
+    if (strcmp(word, "fresh") == 0)
+        *ret = PIPELINE_FRESH;
+    else if (strcmp(word, "resume") == 0)
+        *ret = PIPELINE_RESUME;
+    else if (strcmp(word, "verify") == 0)
+        *ret = PIPELINE_VERIFY;
+    else
+        return err_set(err, ERR_INVALID, "there is no mode '%.20s'", word);
+    return 0;
+}
+
+struct start {
+    const char *mode;
+    const char *device;
+    const char *plugin_dir;
+    const json_t *excluded;
+    const json_t *transports;
+    const json_t *servers;
+    uint64_t device_bytes;
+    uint64_t sector_bytes;
+};
+
+static int parse_start(struct channel_message *message, struct start *ret,
+                       struct err *err)
+{
+    struct json_reader r;
+
+    json_reader_init(&r, message->head, "", err);
+    (void)json_get_text(&r, "type");
+    ret->mode = json_get_text(&r, "mode");
+    ret->device = json_get_text(&r, "device");
+    ret->plugin_dir = json_get_text(&r, "plugin_dir");
+    ret->excluded = json_get_array(&r, "excluded");
+    ret->transports = json_get_array(&r, "transports");
+    ret->servers = json_get_array(&r, "servers");
+    ret->device_bytes = json_get_u64(&r, "device_bytes", 0, INT64_MAX);
+    ret->sector_bytes = json_get_u64(&r, "sector_bytes", 0, 65536);
+    return json_done(&r);
+}
+
+static int start_pipeline(struct process *p, const struct start *start,
+                          struct err *err)
+{
+    struct pipeline_spec spec = {
+        .fd = p->device_fd,
+        .device = p->device,
+        .device_bytes = start->device_bytes,
+        .sector_bytes = (uint32_t)start->sector_bytes,
+        .manifest = &p->manifest,
+        .excluded = p->excluded,
+        .excluded_count = p->excluded_count,
+        .wake = wake,
+        .arg = p,
+    };
+    struct stat status;
+
+    if (parse_mode(start->mode, &spec.mode, err) != 0)
+        return err->code;
+    if (spec.device_bytes == 0 && fstat(p->device_fd, &status) == 0)
+        spec.device_bytes = (uint64_t)status.st_size;
+    if (pipeline_new(&spec, &p->pipeline, err) != 0)
+        return err->code;
+    if (spec.mode != PIPELINE_VERIFY &&
+        load_transports(p, start->plugin_dir, start->transports, err) != 0)
+        return err->code;
+    p->progress_timer = loop_timer(p->loop, PROGRESS_MS, on_progress, p);
+    wake(p);
+    return 0;
+}
+
+static int take_start(struct process *p, struct channel_message *message,
+                      struct err *err)
+{
+    struct start start;
+
+    if (p->pipeline)
+        return err_set(err, ERR_INVALID, "the pipeline runs already");
+    if (parse_start(message, &start, err) != 0 ||
+        take_servers(p, start.servers, err) != 0 ||
+        take_excluded(p, start.excluded, err) != 0 ||
+        take_manifest(p, message->fds[1], err) != 0)
+        return err->code;
+    p->device_fd = TAKE_FD(message->fds[0]);
+    (void)snprintf(p->device, sizeof(p->device), "%s", start.device);
+    return start_pipeline(p, &start, err);
+}
+
+static int give_page(struct process *p, const struct digest *digest, int fd,
+                     struct err *err)
+{
+    AUTO_FREE uint8_t *data = NULL;
+    struct stat status;
+    int code;
+
+    if (fd < 0 || fstat(fd, &status) != 0 || status.st_size <= 0 ||
+        (uint64_t)status.st_size > INDEX_MAX_BYTES)
+        return err_set(err, ERR_INVALID, "a page of the index has no bytes");
+    data = malloc((size_t)status.st_size);
+    if (!data)
+        return err_set(err, ERR_NO_MEMORY, "no memory for a page of the index");
+    code = file_pread_all(fd, data, (size_t)status.st_size, 0, err);
+    if (code == 0)
+        code = pipeline_give_page(p->pipeline, digest, data,
+                                  (size_t)status.st_size, err);
+    secret_wipe(data, (size_t)status.st_size);
+    return code;
+}
+
+static int take_page(struct process *p, struct channel_message *message,
+                     struct err *err)
+{
+    struct json_reader r;
+    struct digest digest;
+    const char *hex;
+    const char *sentence;
+    uint64_t code;
+
+    json_reader_init(&r, message->head, "", err);
+    (void)json_get_text(&r, "type");
+    hex = json_get_text(&r, "digest");
+    code = json_get_u64(&r, "code", 0, 100);
+    sentence = json_get_text(&r, "sentence");
+    if (json_done(&r) != 0)
+        return r.code;
+    if (code)
+        return err_set(err, -(int)code,
+                       "a page of the image's index cannot be had: %.400s",
+                       sentence);
+    if (!p->pipeline)
+        return err_set(err, ERR_INVALID, "a page came before the start");
+    if (digest_parse(hex, &digest, err) != 0)
+        return err->code;
+    if (give_page(p, &digest, message->fds[0], err) != 0)
+        return err->code;
+    wake(p);
+    return 0;
+}
+
+static void on_message(void *arg, struct channel_message *message)
+{
+    struct process *p = arg;
+    struct err err = ERR_INIT;
+    const char *type =
+        json_string_value(json_object_get(message->head, "type"));
+    int code;
+
+    if (p->over)
+        return;
+    if (type && strcmp(type, "start") == 0)
+        code = take_start(p, message, &err);
+    else if (type && strcmp(type, "page") == 0)
+        code = take_page(p, message, &err);
+    else if (type && strcmp(type, "servers") == 0)
+        code = take_servers(p, json_object_get(message->head, "servers"), &err);
+    else
+        code = err_set(&err, ERR_INVALID, "a message has no known type");
+    if (code)
+        finish(p, code, err.text);
+}
+
+static void on_closed(void *arg, const char *why)
+{
+    struct process *p = arg;
+
+    (void)why;
+    loop_stop(p->loop);
+}
+
+static const struct channel_handlers channel_handlers = {
+    .on_message = on_message,
+    .on_closed = on_closed,
+};
+
+/* ---- life --------------------------------------------------------------- */
+
+static void process_done(struct process *p)
+{
+    log_set_sink(NULL, NULL);
+    for (size_t i = 0; i < p->transport_count; i++)
+        fetch_host_free(p->transports[i].host);
+    pipeline_free(p->pipeline);
+    http_gets_free(p->gets);
+    channel_free(p->channel);
+    loop_timer_cancel(p->progress_timer);
+    loop_timer_cancel(p->round_timer);
+    loop_free(p->loop);
+    if (p->device_fd >= 0)
+        (void)close(p->device_fd);
+    free(p->excluded);
+}
+
+int pipeline_process_main(void)
+{
+    static struct process p; /* too large for a stack */
+    struct err err = ERR_INIT;
+
+    p.device_fd = -1;
+    p.exit_status = 1;
+    (void)signal(SIGPIPE, SIG_IGN);
+    log_open("slipway-engine", LOG_INFO, LOG_FORMAT_TEXT);
+    p.loop = loop_new(&seam_real, &err);
+    if (p.loop) {
+        p.gets = http_gets_new(p.loop, NULL);
+        p.channel = channel_new(p.loop, CHANNEL_FD, MAX_QUEUED,
+                                &channel_handlers, &p, &err);
+    }
+    if (!p.channel || !p.gets) {
+        log_error("the pipeline process cannot start: %s", err.text);
+    } else {
+        log_set_sink(log_line, &p);
+        loop_run(p.loop);
+    }
+    process_done(&p);
+    return p.exit_status;
+}
