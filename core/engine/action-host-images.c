@@ -303,9 +303,22 @@ static bool image_fits(struct action_host *host,
     return false;
 }
 
+/* The part of a job that is about the disk; `text` is used by it. */
+static void describe_disk(const struct action_host *host,
+                          struct pipeline_job *job, char text[48])
+{
+    const struct disk *disk = &host->spec.target->disks.disks[host->disk];
+
+    (void)snprintf(text, 48, "disk '%s'", disk->name);
+    job->device = text;
+    job->device_bytes = disk->size_bytes;
+    job->sector_bytes = disk->logical_sector_bytes;
+}
+
 static void write_image(struct action_host *host, struct action_image *image)
 {
     struct disk_state *state = &host->disks[host->disk];
+    char text[48];
 
     if (!image_fits(host, image))
         return;
@@ -324,6 +337,7 @@ static void write_image(struct action_host *host, struct action_image *image)
                                            ? PIPELINE_RESUME
                                            : PIPELINE_FRESH,
                                .device_fd = host->device_fd};
+    describe_disk(host, &job, text);
     state->image = image;
     state->verified = false;
     state->range_count = 0;
@@ -336,6 +350,7 @@ static void write_image(struct action_host *host, struct action_image *image)
 static void verify_image(struct action_host *host, struct action_image *image)
 {
     struct disk_state *state = &host->disks[host->disk];
+    char text[48];
 
     if (!image_fits(host, image))
         return;
@@ -344,8 +359,9 @@ static void verify_image(struct action_host *host, struct action_image *image)
         return;
     struct pipeline_job job = {.mode = PIPELINE_VERIFY,
                                .device_fd = host->device_fd,
-                               .leave = state->ranges,
-                               .leave_count = state->range_count};
+                               .excluded = state->ranges,
+                               .excluded_count = state->range_count};
+    describe_disk(host, &job, text);
     state->image = image;
     host->verifying = true;
     (void)start_pipeline(host, image, &job, on_disk_done);
@@ -428,8 +444,7 @@ static void open_blob(struct action_host *host, struct action_image *image)
         return;
     }
     struct pipeline_job job = {.mode = PIPELINE_FRESH,
-                               .device_fd = host->device_fd,
-                               .blank = true};
+                               .device_fd = host->device_fd};
     (void)start_pipeline(host, image, &job, on_blob_done);
 }
 

@@ -22,8 +22,7 @@ struct fetch_host_spec {
                        uint64_t *ret_length);
     int (*deliver)(void *arg, const struct digest *name, const void *data,
                    size_t length);
-    void (*give_up)(void *arg, const struct digest *name,
-                    const char *sentence);
+    void (*give_up)(void *arg, const struct digest *name, const char *sentence);
     const char *(*server)(void *arg, size_t index);
     void *arg;
 };

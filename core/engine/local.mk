@@ -27,6 +27,8 @@ libslipwayengine_la_SOURCES = \
 	%D%/facts-ports.c \
 	%D%/facts-smbios.c \
 	%D%/facts.c %D%/facts.h \
+	%D%/facts.h \
+	%D%/fetch-host.c %D%/fetch-host.h \
 	%D%/find-server.c %D%/find-server.h \
 	%D%/handoff-efi.c %D%/handoff-efi.h \
 	%D%/handoff.c %D%/handoff.h \
@@ -42,6 +44,11 @@ libslipwayengine_la_SOURCES = \
 	%D%/personalise.c %D%/personalise.h \
 	%D%/pipeline-client.h \
 	%D%/pipeline-process.h \
+	%D%/init.h \
+	%D%/net.h \
+	%D%/personalise.h \
+	%D%/pipeline-client.c %D%/pipeline-client.h \
+	%D%/pipeline-process.c %D%/pipeline-process.h \
 	%D%/rendezvous.c %D%/rendezvous.h \
 	%D%/run.c %D%/run.h \
 	%D%/runner.c %D%/runner.h \

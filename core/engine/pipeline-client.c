@@ -32,8 +32,8 @@ static void tell_done(struct pipeline_client *client, int code,
 
 /* ---- from the process --------------------------------------------------- */
 
-static int take_want_page(struct pipeline_client *client,
-                          struct json_reader *r, struct err *err)
+static int take_want_page(struct pipeline_client *client, struct json_reader *r,
+                          struct err *err)
 {
     const char *hex = json_get_text(r, "digest");
     struct digest digest;
@@ -174,21 +174,21 @@ static const char *mode_word(enum pipeline_mode mode)
 static int send_start(struct pipeline_client *client,
                       const struct pipeline_job *job, struct err *err)
 {
-    AUTO_CLOSE int manifest = file_sealed_memfd("manifest", job->manifest,
-                                                job->manifest_length, err);
+    AUTO_CLOSE int manifest =
+        file_sealed_memfd("manifest", job->manifest, job->manifest_length, err);
     json_t *head;
 
     if (manifest < 0)
         return err->code;
-    head = json_pack(
-        "{s:s, s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:s}", "type", "start",
-        "mode", mode_word(job->mode), "device", job->device ? job->device : "the device", "device_bytes",
-        (json_int_t)job->device_bytes, "sector_bytes",
-        (json_int_t)job->sector_bytes, "excluded",
-        ranges(job->excluded, job->excluded_count), "transports",
-        texts(job->transports, job->transport_count), "servers",
-        texts(job->servers, job->server_count), "plugin_dir",
-        job->plugin_dir);
+    head = json_pack("{s:s, s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:s}", "type",
+                     "start", "mode", mode_word(job->mode), "device",
+                     job->device ? job->device : "the device", "device_bytes",
+                     (json_int_t)job->device_bytes, "sector_bytes",
+                     (json_int_t)job->sector_bytes, "excluded",
+                     ranges(job->excluded, job->excluded_count), "transports",
+                     texts(job->transports, job->transport_count), "servers",
+                     texts(job->servers, job->server_count), "plugin_dir",
+                     job->plugin_dir);
     return channel_send(client->channel, head, NULL, 0,
                         (const int[]){job->device_fd, manifest}, 2, err);
 }
@@ -224,10 +224,10 @@ static int start(struct pipeline_client *client, const struct pipeline_job *job,
     return send_start(client, job, err);
 }
 
-struct pipeline_client *pipeline_client_start(
-    struct loop *loop, const struct pipeline_job *job,
-    const struct pipeline_client_handlers *handlers, void *arg,
-    struct err *err)
+struct pipeline_client *
+pipeline_client_start(struct loop *loop, const struct pipeline_job *job,
+                      const struct pipeline_client_handlers *handlers,
+                      void *arg, struct err *err)
 {
     struct pipeline_client *client = calloc(1, sizeof(*client));
     struct err local = ERR_INIT;
@@ -241,8 +241,7 @@ struct pipeline_client *pipeline_client_start(
     client->arg = arg;
     if (start(client, job, &local) != 0) {
         (void)err_set(err, local.code,
-                      "the pipeline process cannot be started: %s",
-                      local.text);
+                      "the pipeline process cannot be started: %s", local.text);
         pipeline_client_free(client);
         return NULL;
     }
@@ -260,8 +259,7 @@ void pipeline_client_free(struct pipeline_client *client)
 
 void pipeline_client_page(struct pipeline_client *client,
                           const struct digest *digest, int code,
-                          const char *sentence, const void *data,
-                          size_t length)
+                          const char *sentence, const void *data, size_t length)
 {
     char hex[DIGEST_HEX_BYTES];
     struct err err = ERR_INIT;
@@ -273,9 +271,9 @@ void pipeline_client_page(struct pipeline_client *client,
         sentence = err.text;
     }
     if (channel_send(client->channel,
-                     json_pack("{s:s, s:s, s:i, s:s}", "type", "page",
-                               "digest", digest_hex(digest, hex), "code",
-                               -code, "sentence", code ? sentence : ""),
+                     json_pack("{s:s, s:s, s:i, s:s}", "type", "page", "digest",
+                               digest_hex(digest, hex), "code", -code,
+                               "sentence", code ? sentence : ""),
                      NULL, 0, &fd, fd >= 0 ? 1 : 0, &err) != 0)
         log_debug("the pipeline process does not get a page: %s", err.text);
 }

@@ -24,9 +24,11 @@ struct pipeline_job {
     int device_fd;        /* readable, and writable to write; duplicated */
     const char *manifest; /* exact bytes, signature already checked */
     size_t manifest_length;
-    bool blank; /* nothing on the device can be right: skip reading */
-    const struct pipeline_range *leave; /* verify: ranges left out */
-    size_t leave_count;
+    const char *device;    /* for sentences: "disk 'vda'"; NULL = a file */
+    uint64_t device_bytes; /* how much it holds; 0 = a file: as it is */
+    uint32_t sector_bytes; /* its logical sectors; 0 = does not matter */
+    const struct pipeline_range *excluded; /* verify: not compared */
+    size_t excluded_count;
     const char *const *transports; /* names in order of preference */
     size_t transport_count;
     const char *const *servers; /* "10.0.0.1:7080": HTTP ports */

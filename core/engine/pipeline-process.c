@@ -74,9 +74,8 @@ static void tell_note(void *arg)
 {
     struct note *note = arg;
 
-    tell(note->process,
-         json_pack("{s:s, s:i, s:s}", "type", "note", "level",
-                   (int)note->level, "text", note->text));
+    tell(note->process, json_pack("{s:s, s:i, s:s}", "type", "note", "level",
+                                  (int)note->level, "text", note->text));
     free(note);
 }
 
@@ -101,9 +100,9 @@ static void tell_progress(struct process *p)
     struct pipeline_progress progress;
 
     pipeline_progress(p->pipeline, &progress);
-    tell(p, json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "type",
-                      "progress", "total", (json_int_t)progress.total_bytes,
-                      "done", (json_int_t)progress.done_bytes, "fetched",
+    tell(p, json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "type", "progress",
+                      "total", (json_int_t)progress.total_bytes, "done",
+                      (json_int_t)progress.done_bytes, "fetched",
                       (json_int_t)progress.fetched_bytes, "written",
                       (json_int_t)progress.written_bytes, "kept",
                       (json_int_t)progress.kept_bytes, "refused",
@@ -204,8 +203,7 @@ static const char *server(void *arg, size_t index)
 {
     const struct transport *t = arg;
 
-    return index < t->process->server_count ? t->process->servers[index]
-                                            : NULL;
+    return index < t->process->server_count ? t->process->servers[index] : NULL;
 }
 
 static int load_transport(struct process *p, const char *dir, const char *name,
@@ -344,8 +342,7 @@ static int take_servers(struct process *p, const json_t *list, struct err *err)
     return 0;
 }
 
-static int take_excluded(struct process *p, const json_t *list,
-                         struct err *err)
+static int take_excluded(struct process *p, const json_t *list, struct err *err)
 {
     const json_t *pair;
     size_t i;
