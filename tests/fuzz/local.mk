@@ -1,1 +1,44 @@
 # SPDX-License-Identifier: Apache-2.0
+# Each target reads one kind of untrusted input.  An ordinary build links it
+# with replay.c, which feeds it its corpus; --enable-fuzzers with libFuzzer.
+# To add one: fuzz-X.c, corpus/X/, X in fuzz_targets and the five lines below.
+fuzz_targets = tests/fuzz/fuzz-checkpoint tests/fuzz/fuzz-frame \
+	tests/fuzz/fuzz-index tests/fuzz/fuzz-manifest tests/fuzz/fuzz-partition
+check_PROGRAMS += $(fuzz_targets)
+EXTRA_DIST += %D%/corpus
+FUZZ_LIBS = libslipwaycore.la libslipwayutil.la
+FUZZ_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(GNUTLS_CFLAGS) $(ZSTD_CFLAGS)
+if FUZZERS
+fuzz_main =
+FUZZ_LINK = $(AM_LDFLAGS) -fsanitize=fuzzer
+EXTRA_DIST += %D%/replay.c
+else
+fuzz_main = %D%/replay.c
+FUZZ_LINK = $(AM_LDFLAGS)
+TESTS += $(fuzz_targets)
+endif
+
+tests_fuzz_fuzz_checkpoint_SOURCES = %D%/fuzz-checkpoint.c $(fuzz_main)
+tests_fuzz_fuzz_checkpoint_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_checkpoint_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_fuzz_checkpoint_LDFLAGS = $(FUZZ_LINK)
+
+tests_fuzz_fuzz_frame_SOURCES = %D%/fuzz-frame.c $(fuzz_main)
+tests_fuzz_fuzz_frame_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_frame_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_fuzz_frame_LDFLAGS = $(FUZZ_LINK)
+
+tests_fuzz_fuzz_index_SOURCES = %D%/fuzz-index.c $(fuzz_main)
+tests_fuzz_fuzz_index_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_index_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_fuzz_index_LDFLAGS = $(FUZZ_LINK)
+
+tests_fuzz_fuzz_manifest_SOURCES = %D%/fuzz-manifest.c $(fuzz_main)
+tests_fuzz_fuzz_manifest_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_manifest_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_fuzz_manifest_LDFLAGS = $(FUZZ_LINK)
+
+tests_fuzz_fuzz_partition_SOURCES = %D%/fuzz-partition.c $(fuzz_main)
+tests_fuzz_fuzz_partition_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_partition_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_fuzz_partition_LDFLAGS = $(FUZZ_LINK)
