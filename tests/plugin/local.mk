@@ -46,3 +46,14 @@ clean-local: clean-fixtures
 clean-fixtures:
 	rm -rf %D%/built
 .PHONY: clean-fixtures
+
+if CMOCKA
+if SERVER
+STORE_DRIVER = %D%/store-driver.c %D%/store-driver.h
+check_PROGRAMS += %D%/store-conformance
+TESTS += %D%/store-conformance
+%C%_store_conformance_SOURCES = %D%/store-conformance.c $(STORE_DRIVER)
+%C%_store_conformance_LDADD = $(UNIT_LIBS)
+%C%_store_conformance_CFLAGS = $(UNIT_CFLAGS)
+endif
+endif

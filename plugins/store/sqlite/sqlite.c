@@ -242,6 +242,7 @@ static void *store_watch(void *handle, const char *prefix,
     watch->store = handle;
     watch->prefix = must(strdup(prefix));
     watch->told_revision = from_revision;
+    watch->from_now = from_revision == 0;
     watch->event = event;
     watch->arg = arg;
     struct request *request = request_new(REQUEST_WATCH, NULL, NULL);

@@ -89,6 +89,7 @@ struct watch {
     char *prefix;
     uint64_t told_revision; /* all up to here was told ... */
     uint64_t told_seq;      /* ... and of the next revision this much */
+    bool from_now;          /* it was to begin where it stood in the queue */
     bool started;           /* its first SYNCED was said */
     bool over;              /* COMPACTED was said */
     bool ended;             /* unwatched: says nothing any more */
@@ -310,6 +311,9 @@ void lease_arm(const struct database *db, int timer_fd);
 
 /* ---- watch.c ---- */
 
+/* Inside the batch: what happened before it is not told. */
+void watch_place(struct database *db, struct watch *watch);
+/* After the batch. */
 void watch_add(struct store *store, struct watch *watch);
 void watch_remove(struct store *store, struct watch *watch);
 /* Tells watches what they have not heard; true when there is more. */

@@ -51,9 +51,16 @@ static void say(struct watch *watch, uint32_t what, uint64_t revision,
     reply_list_add(replies, &e->reply);
 }
 
+void watch_place(struct database *db, struct watch *watch)
+{
+    if (watch->from_now)
+        watch->told_revision = db->revision;
+}
+
 void watch_add(struct store *store, struct watch *watch)
 {
-    if (!watch->told_revision)
+    /* The batch that it was placed in may have been undone. */
+    if (watch->from_now && watch->told_revision > store->db.revision)
         watch->told_revision = store->db.revision;
     watch->next = store->watches;
     store->watches = watch;

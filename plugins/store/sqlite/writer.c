@@ -30,8 +30,8 @@ static int run_one(struct store *store, struct request *request)
     case REQUEST_CAMPAIGN: return change_campaign(db, request);
     case REQUEST_COMPACT: return change_compact(db, request);
     case REQUEST_HEALTH: return health_probe(db, request);
-    case REQUEST_BACKUP: /* not inside a transaction: see run_backups */
-    case REQUEST_WATCH:
+    case REQUEST_WATCH: watch_place(db, request->watch); break;
+    case REQUEST_BACKUP: /* not inside a transaction: see run_others */
     case REQUEST_UNWATCH: break;
     }
     return SQLITE_OK;
