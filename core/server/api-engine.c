@@ -32,7 +32,8 @@ struct receiving {
     uint64_t length;
     int pipe;
     int folder;
-    struct err err;        /* of the pool's part */
+    int code;              /* of the pool's part */
+    struct err err;
     struct err upload_err; /* of the HTTP thread's part */
     unsigned pending;      /* parts that are not over */
 };
@@ -93,7 +94,8 @@ static int receive_into(const struct receiving *v, struct err *err)
 static void receive(void *arg)
 {
     struct receiving *v = arg;
-    if (receive_into(v, &v->err) < 0)
+    v->code = receive_into(v, &v->err);
+    if (v->code != 0)
         (void)unlinkat(v->folder, v->part, 0); /* may never have been there */
     (void)close(TAKE_FD(v->pipe)); /* the HTTP thread stops writing */
 }
@@ -102,7 +104,7 @@ static void part_over(struct receiving *v)
 {
     if (--v->pending > 0)
         return;
-    if (v->err.code)
+    if (v->code)
         request_fail(v->r, &v->err);
     else if (v->upload_err.code)
         request_fail(v->r, &v->upload_err);

@@ -21,6 +21,7 @@ struct job {
     int64_t now_s;
     struct registry_listing listing;
     json_t *document;
+    int code; /* of the pool's part; a success may leave words in err */
     struct err err;
 };
 
@@ -72,7 +73,8 @@ static void submit(struct job *job, void (*work)(void *arg),
 static void scan(void *arg)
 {
     struct job *job = arg;
-    (void)registry_scan(job->server->registry, &job->listing, &job->err);
+    job->code =
+        registry_scan(job->server->registry, &job->listing, &job->err);
 }
 
 /* What the registry knows beside what the file says. */
@@ -129,7 +131,7 @@ static json_t *file_json(const struct job *job,
 static void on_scanned(void *arg)
 {
     struct job *job = arg;
-    if (job->err.code) {
+    if (job->code) {
         request_fail(job->r, &job->err);
         job_free(job);
         return;
@@ -175,8 +177,9 @@ void api_plugin_get(struct server *server, struct request *r)
 static void examine(void *arg)
 {
     struct job *job = arg;
-    (void)registry_examine(job->server->registry, job->kind, job->name,
-                           job->who, job->now_s, &job->document, &job->err);
+    job->code =
+        registry_examine(job->server->registry, job->kind, job->name, job->who,
+                         job->now_s, &job->document, &job->err);
 }
 
 static void emit(const struct job *job, const char *event)
@@ -212,7 +215,7 @@ static void on_examined(void *arg)
 {
     struct job *job = arg;
     char key[96];
-    if (job->err.code) {
+    if (job->code) {
         request_fail(job->r, &job->err);
         job_free(job);
         return;

@@ -146,7 +146,8 @@ bool http_post(struct request *r, void (*fn)(void *arg));
 void request_send(struct request *r, unsigned status,
                   struct MHD_Response *response);
 /* Loop: sends a reply that was given before; not recorded again. Steals. */
-void request_repeat(struct request *r, unsigned status, json_t *body);
+void request_repeat(struct request *r, unsigned status, json_t *body,
+                    uint64_t revision);
 /* Loop: entry of a posted request. */
 void http_dispatch(void *arg);
 /* Loop: has the request any right to its handler's reply being recorded. */

@@ -158,7 +158,7 @@ static void reply_text(struct request *r, unsigned status, char *text,
     }
     *pending = (struct pending){r, status, revision, text, type};
     if (r->operation)
-        operation_finish(r, status, text, send_pending, pending);
+        operation_finish(r, status, revision, text, send_pending, pending);
     else
         send_pending(pending);
 }
@@ -182,11 +182,12 @@ void request_reply(struct request *r, unsigned status, json_t *body,
         reply_text(r, status, text, "application/json", revision);
 }
 
-void request_repeat(struct request *r, unsigned status, json_t *body)
+void request_repeat(struct request *r, unsigned status, json_t *body,
+                    uint64_t revision)
 {
     AUTO_JSON *taken = body;
     reply_text(r, status, taken ? json_text(taken) : NULL, "application/json",
-               0);
+               revision);
 }
 
 void request_problem(struct request *r, const char *problem,

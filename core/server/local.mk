@@ -77,6 +77,12 @@ libslipwayserver_la_SOURCES = \
 	%D%/worker-main.c %D%/worker-main.h \
 	%D%/worker-process.c %D%/worker-process.h
 
+sbin_PROGRAMS += slipwayd
+slipwayd_SOURCES = %D%/main.c
+slipwayd_LDADD = libslipwayserver.la
+slipwayd_CPPFLAGS = $(AM_CPPFLAGS) $(PATH_CPPFLAGS)
+slipwayd_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+
 # The JSON schemas of requests and replies are built in.
 API_SCHEMAS = \
 	%D%/schema/common.json \

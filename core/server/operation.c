@@ -132,7 +132,9 @@ static void repeat(struct request *r, const json_t *doc)
         request_problem(r, "conflict", "this request was done before; its "
                         "reply was too long to be kept");
     else
-        request_repeat(r, (unsigned)status, TAKE(body));
+        request_repeat(r, (unsigned)status, TAKE(body),
+                       (uint64_t)json_integer_value(
+                           json_object_get(doc, "revision")));
 }
 
 static void refuse(struct request *r, const char *problem, const char *why)
@@ -194,8 +196,8 @@ static void on_kept(void *arg, uint64_t revision, const struct err *err)
     op->send(op->send_arg);
 }
 
-void operation_finish(struct request *r, unsigned status, const char *body,
-                      void (*send)(void *arg), void *arg)
+void operation_finish(struct request *r, unsigned status, uint64_t revision,
+                      const char *body, void (*send)(void *arg), void *arg)
 {
     struct operation *op = r->operation;
     struct store *store = r->http->server->store;
@@ -208,6 +210,8 @@ void operation_finish(struct request *r, unsigned status, const char *body,
     json_t *doc = document(op);
     bool fits = !body || strlen(body) <= REPLY_BYTES;
     int bad = json_object_set_new(doc, "status", json_integer(status));
+    bad |= json_object_set_new(doc, "revision",
+                               json_integer((json_int_t)revision));
     if (!fits)
         bad |= json_object_set_new(doc, "long", json_true());
     else if (body)

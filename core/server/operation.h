@@ -24,8 +24,8 @@ bool operation_wanted(const struct request *r);
  * running) or calls run(r). */
 void operation_begin(struct request *r, void (*run)(struct request *r));
 /* Keeps the reply, then calls send(arg).  `body` may be NULL. */
-void operation_finish(struct request *r, unsigned status, const char *body,
-                      void (*send)(void *arg), void *arg);
+void operation_finish(struct request *r, unsigned status, uint64_t revision,
+                      const char *body, void (*send)(void *arg), void *arg);
 /* 32 hex digits for what the request creates. */
 const char *operation_new_id(const struct operation *operation);
 void operation_free(struct operation *operation);
