@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/server/deploy.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -21,9 +20,6 @@ struct deployment {
     struct server *server;
     struct deploy deploy;
     struct plan_server servers[MESSAGE_MAX_SERVERS];
-    int state_fd;
-    struct objects *objects;
-    struct seal_secret secret;
     struct keeper *keeper;
     struct tickets *tickets;
     struct batches *batches;
@@ -223,28 +219,11 @@ static void fill_table(struct deployment *d)
     };
 }
 
-static int open_objects(struct deployment *d, struct err *err)
-{
-    const char *dir = d->server->config->state_dir;
-    d->state_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (d->state_fd < 0)
-        return err_set_errno(err, ERR_IO, errno,
-                             "the state folder '%s' cannot be opened", dir);
-    d->objects = objects_open(d->state_fd, err);
-    if (!d->objects)
-        return err ? err->code : ERR_IO;
-    d->secret.epoch = d->server->site->seal_epoch;
-    d->secret.key = d->server->site->secret;
-    return 0;
-}
-
 static int make_parts(struct deployment *d, struct err *err)
 {
     struct server *s = d->server;
-    int code = open_objects(d, err);
-    if (code)
-        return code;
-    d->keeper = keeper_new(s->pool, d->objects, &d->secret, err);
+    const struct seal_secret secret = {s->site->seal_epoch, s->site->secret};
+    d->keeper = keeper_new(s->pool, s->config->state_dir, &secret, err);
     s->hosts = hosts_new(s->loop, s->store, event, d, err);
     s->tasks = s->hosts ? tasks_new(&d->deploy, s->hosts, err) : NULL;
     d->tickets = s->tasks ? tickets_new(s->tasks, err) : NULL;
@@ -281,7 +260,6 @@ void deploy_start(struct server *server, const struct plan_server *servers,
     }
     server->deployment = d;
     d->server = server;
-    d->state_fd = -1;
     d->ready = ready;
     d->arg = arg;
     fill_table(d);
@@ -309,10 +287,6 @@ void deploy_stop(struct server *server)
     tasks_free(server->tasks);
     hosts_free(server->hosts);
     keeper_free(d->keeper);
-    objects_free(d->objects);
-    if (d->state_fd >= 0)
-        (void)close(d->state_fd);
-    secret_wipe(&d->secret, sizeof(d->secret));
     free(d);
     server->sessions = NULL;
     server->tasks = NULL;

@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/server/keep.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/util/json.h"
 #include "core/util/log.h"
 
+/* Counted on the loop's thread; the pool's threads only read it. */
 struct keeper {
+    unsigned references;
     struct pool *pool;
+    int state_fd;
     struct objects *objects;
-    const struct seal_secret *secret;
+    struct seal_secret secret;
 };
 
 struct job {
@@ -22,7 +27,18 @@ struct job {
     void *arg;
 };
 
-struct keeper *keeper_new(struct pool *pool, struct objects *objects,
+static void keeper_unref(struct keeper *keeper)
+{
+    if (--keeper->references > 0)
+        return;
+    objects_free(keeper->objects);
+    if (keeper->state_fd >= 0)
+        (void)close(keeper->state_fd);
+    secret_wipe(&keeper->secret, sizeof(keeper->secret));
+    free(keeper);
+}
+
+struct keeper *keeper_new(struct pool *pool, const char *state_dir,
                           const struct seal_secret *secret, struct err *err)
 {
     struct keeper *keeper = calloc(1, sizeof(*keeper));
@@ -30,17 +46,31 @@ struct keeper *keeper_new(struct pool *pool, struct objects *objects,
         (void)err_set(err, ERR_NO_MEMORY, "out of memory");
         return NULL;
     }
-    *keeper = (struct keeper){pool, objects, secret};
-    return keeper;
+    keeper->references = 1;
+    keeper->pool = pool;
+    keeper->secret = *secret;
+    keeper->state_fd = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (keeper->state_fd < 0)
+        (void)err_set_errno(err, ERR_IO, errno,
+                            "the state folder '%s' cannot be opened",
+                            state_dir);
+    else
+        keeper->objects = objects_open(keeper->state_fd, err);
+    if (keeper->objects)
+        return keeper;
+    keeper_unref(keeper);
+    return NULL;
 }
 
 void keeper_free(struct keeper *keeper)
 {
-    free(keeper);
+    if (keeper)
+        keeper_unref(keeper);
 }
 
 static void job_free(struct job *job)
 {
+    keeper_unref(job->keeper);
     secret_wipe(&job->id, sizeof(job->id));
     free(job->text);
     free(job);
@@ -56,6 +86,7 @@ static struct job *job_new(struct keeper *keeper, keep_done *done, void *arg)
         return NULL;
     }
     *job = (struct job){.keeper = keeper, .done = done, .arg = arg};
+    keeper->references++;
     return job;
 }
 
@@ -85,11 +116,11 @@ static int seal_and_write(struct job *job, uint8_t *frame, uint8_t *sealed)
                    ? 0
                    : err_set(&job->err, ERR_NO_MEMORY, "out of memory");
     if (!code)
-        code = frame_pack(packer, keeper->secret->epoch, job->text,
+        code = frame_pack(packer, keeper->secret.epoch, job->text,
                           job->length, frame, &frame_bytes, &algorithm,
                           &job->err);
     if (!code)
-        code = object_seal(keeper->secret, frame, frame_bytes, sealed,
+        code = object_seal(&keeper->secret, frame, frame_bytes, sealed,
                            &job->id, &job->err);
     if (!code)
         code = objects_put(batch, &job->id.name, sealed,

@@ -18,10 +18,10 @@
 
 struct keeper;
 
-/* `objects` and `secret` outlive the keeper; jobs that run when it is freed
- * must be over before (pool_free does that). */
-struct keeper *keeper_new(struct pool *pool, struct objects *objects,
+/* Opens the object store below `state_dir`; blocks, so only at start. */
+struct keeper *keeper_new(struct pool *pool, const char *state_dir,
                           const struct seal_secret *secret, struct err *err);
+/* Jobs that still run keep what they need. */
 void keeper_free(struct keeper *keeper);
 
 /* The reference or content is borrowed during the call. */

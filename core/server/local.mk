@@ -87,7 +87,8 @@ slipwayd_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 API_SCHEMAS = \
 	%D%/schema/common.json \
 	%D%/schema/host.json \
-	%D%/schema/server.json
+	%D%/schema/server.json \
+	%D%/schema/task.json
 EXTRA_DIST += $(API_SCHEMAS) %D%/schema/embed.awk
 nodist_libslipwayserver_la_SOURCES = %D%/schema-text.h
 BUILT_SOURCES += %D%/schema-text.h
@@ -99,6 +100,10 @@ CLEANFILES += %D%/schema-text.h
 
 # Hosts, tasks, sessions and batches.
 libslipwayserver_la_SOURCES += \
+	%D%/api-batch.c %D%/api-deploy.h \
+	%D%/api-content.c \
+	%D%/api-session.c \
+	%D%/api-task.c \
 	%D%/batch.c %D%/batch.h \
 	%D%/deploy.c %D%/deploy.h \
 	%D%/keep.c %D%/keep.h \

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of everything that can be asked over HTTPS. */
+#include "core/server/api-deploy.h"
 #include "core/server/api-image.h"
 #include "core/server/api.h"
 #include "core/server/publish.h"
 #include "core/server/route.h"
 #include "core/util/macros.h"
+#include "core/wire/message.h"
 
 /* clang-format off: a table reads best as lines */
 const struct route routes[] = {
@@ -131,6 +133,60 @@ const struct route routes[] = {
      .request_schema = "engine-publish", .reply_schema = "object",
      .handler = api_engine_publish,
      .summary = "Publish an engine build from uploaded files"},
+
+    {.method = "GET", .path = "/api/v1/hosts/{id}/inventory",
+     .scope = SCOPE_VIEWER, .reply_schema = "object",
+     .handler = api_host_inventory,
+     .summary = "What the newest inventory of a machine found"},
+    {.method = "GET", .path = "/api/v1/tasks", .scope = SCOPE_VIEWER,
+     .flags = ROUTE_LIST, .reply_schema = "list", .handler = api_task_list,
+     .query = "state host", .summary = "Tasks, also those that are over"},
+    {.method = "POST", .path = "/api/v1/tasks", .scope = SCOPE_OPERATOR,
+     .request_schema = "task-start", .reply_schema = "object",
+     .handler = api_batch_start,
+     .summary = "Start a profile on hosts: a batch with one task for each"},
+    {.method = "GET", .path = "/api/v1/tasks/{id}", .scope = SCOPE_VIEWER,
+     .reply_schema = "object", .handler = api_task_get,
+     .summary = "One task with its progress"},
+    {.method = "POST", .path = "/api/v1/tasks/{id}/cancel",
+     .scope = SCOPE_OPERATOR, .reply_schema = "object",
+     .handler = api_task_cancel, .summary = "Stop a task"},
+    {.method = "GET", .path = "/api/v1/tasks/{id}/steps/{step}/result",
+     .scope = SCOPE_VIEWER, .reply_schema = "object",
+     .handler = api_task_result,
+     .summary = "What a step reported; steps count from 0"},
+    {.method = "GET", .path = "/api/v1/batches", .scope = SCOPE_VIEWER,
+     .flags = ROUTE_LIST, .reply_schema = "list", .handler = api_batch_list,
+     .summary = "Batches of tasks"},
+    {.method = "GET", .path = "/api/v1/batches/{id}", .scope = SCOPE_VIEWER,
+     .reply_schema = "object", .handler = api_batch_get,
+     .summary = "One batch with the state of each of its tasks"},
+    {.method = "POST", .path = "/api/v1/batches/{id}/cancel",
+     .scope = SCOPE_OPERATOR, .reply_schema = "object",
+     .handler = api_batch_cancel,
+     .summary = "Stop every task of a batch that is not over"},
+
+    {.method = "POST", .path = "/engine/v1/session", .scope = SCOPE_ENGINE,
+     .flags = ROUTE_QUIET, .request_schema = "object",
+     .reply_schema = "object", .handler = api_session_hello,
+     .summary = "An engine introduces itself"},
+    {.method = "POST", .path = "/engine/v1/plan", .scope = SCOPE_ENGINE,
+     .flags = ROUTE_QUIET, .request_schema = "object",
+     .reply_schema = "object", .handler = api_session_plan,
+     .summary = "The signed plan, or a change; waits up to 30 s"},
+    {.method = "POST", .path = "/engine/v1/report", .scope = SCOPE_ENGINE,
+     .flags = ROUTE_QUIET, .request_schema = "object",
+     .reply_schema = "object", .handler = api_session_report,
+     .max_body = MESSAGE_MAX_BYTES, .summary = "What an engine did"},
+    {.method = "GET", .path = "/engine/v1/manifest/{digest}",
+     .scope = SCOPE_ENGINE, .handler = api_content_manifest,
+     .summary = "A manifest of the plan, exact bytes"},
+    {.method = "GET", .path = "/engine/v1/index/{digest}",
+     .scope = SCOPE_ENGINE, .handler = api_content_index,
+     .summary = "An index page of an image of the plan"},
+    {.method = "GET", .path = "/engine/v1/plugin/{digest}",
+     .scope = SCOPE_ENGINE, .handler = api_content_plugin,
+     .summary = "An action of the plan"},
 };
 /* clang-format on */
 

@@ -7,30 +7,8 @@
 #include <string.h>
 
 #include "core/server/config.h"
-#include "core/server/event.h"
-#include "core/server/policy.h"
+#include "core/server/deploy.h"
 #include "core/server/publish.h"
-
-static void on_event(void *arg, const char *id, json_t *json)
-{
-    struct server *server = arg;
-    events_emit(server->events, id, json);
-}
-
-static int make_policy(struct serve *serve, struct err *err)
-{
-    const struct policy_spec spec = {
-        .loop = serve->server.loop,
-        .hosts = serve->server.hosts,
-        .tasks = serve->server.tasks,
-        .registry = serve->server.registry,
-        .engine_file = publish_engine_file,
-        .event = on_event,
-        .arg = &serve->server,
-    };
-    serve->policy = policy_new(&spec, err);
-    return serve->policy ? 0 : err->code;
-}
 
 int serve_dhcp_start(struct serve *serve, struct err *err)
 {
@@ -42,10 +20,8 @@ int serve_dhcp_start(struct serve *serve, struct err *err)
     struct dhcp_policy policy;
     char servers[64], http_base[64];
     AUTO_FREE char *log = config_state_path(config, "leases.log");
-    int code = log ? make_policy(serve, err)
-                   : err_set(err, ERR_NO_MEMORY, "out of memory");
-    if (code != 0)
-        return code;
+    if (!log)
+        return err_set(err, ERR_NO_MEMORY, "out of memory");
     dhcp_config_defaults(&to);
     (void)inet_pton(AF_INET, config->address, &subnet.server);
     subnet.netmask = from->netmask;
@@ -73,7 +49,8 @@ int serve_dhcp_start(struct serve *serve, struct err *err)
                                        .fd = serve->sockets.dhcp};
     to.pxe = (struct datagram_spec){.broadcast = true,
                                     .fd = serve->sockets.pxe};
-    policy_fill(serve->policy, &policy);
+    deploy_policy(&serve->server, publish_engine_file, &serve->server,
+                  &policy);
     return dhcp_new(serve->server.loop, &to, &policy, &serve->server.dhcp,
                     err);
 }

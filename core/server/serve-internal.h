@@ -11,7 +11,6 @@
 struct serve {
     struct server server;
     struct sockets sockets;
-    struct policy *policy;
     struct loop_timer *hourly;
     size_t step; /* of loading */
     bool deployed;

@@ -17,7 +17,6 @@
 #include "core/server/event.h"
 #include "core/server/images.h"
 #include "core/server/operation.h"
-#include "core/server/policy.h"
 #include "core/server/privileges.h"
 #include "core/server/publish.h"
 #include "core/server/route.h"
@@ -233,7 +232,6 @@ static void take_apart(struct serve *serve)
     loop_timer_cancel(serve->hourly);
     http_stop(server->http);
     dhcp_free(server->dhcp);
-    policy_free(serve->policy);
     if (serve->deployed)
         deploy_stop(server);
     workers_free(server->workers);
