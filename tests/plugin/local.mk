@@ -55,5 +55,22 @@ TESTS += %D%/store-conformance
 %C%_store_conformance_SOURCES = %D%/store-conformance.c $(STORE_DRIVER)
 %C%_store_conformance_LDADD = $(UNIT_LIBS)
 %C%_store_conformance_CFLAGS = $(UNIT_CFLAGS)
+check_PROGRAMS += %D%/store-crash
+TESTS += %D%/store-crash
+%C%_store_crash_SOURCES = %D%/store-crash.c $(STORE_DRIVER)
+%C%_store_crash_LDADD = $(UNIT_LIBS)
+%C%_store_crash_CFLAGS = $(UNIT_CFLAGS)
+check_PROGRAMS += %D%/store-random
+TESTS += %D%/store-random
+%C%_store_random_SOURCES = %D%/store-random.c $(STORE_DRIVER) \
+	tests/lib/faulty-store.c tests/lib/faulty-store.h
+%C%_store_random_LDADD = $(UNIT_LIBS)
+%C%_store_random_CFLAGS = $(UNIT_CFLAGS)
+check_PROGRAMS += %D%/sqlite-damage
+TESTS += %D%/sqlite-damage.sh
+dist_check_SCRIPTS += %D%/sqlite-damage.sh
+%C%_sqlite_damage_SOURCES = %D%/sqlite-damage.c $(STORE_DRIVER)
+%C%_sqlite_damage_LDADD = $(UNIT_LIBS)
+%C%_sqlite_damage_CFLAGS = $(UNIT_CFLAGS)
 endif
 endif

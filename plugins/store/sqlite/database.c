@@ -236,12 +236,13 @@ static int check_identity(struct database *db)
     return SQLITE_OK;
 }
 
-/* SQLite's own check of its structures. */
-static int quick_check(struct database *db)
+/* SQLite's own check of its structures.  The quick one would leave out whether
+ * the indexes agree with their tables. */
+static int check_structures(struct database *db)
 {
     sqlite3_stmt *s = NULL;
     int code =
-        sqlite3_prepare_v2(db->sql, "PRAGMA quick_check(1)", -1, &s, NULL);
+        sqlite3_prepare_v2(db->sql, "PRAGMA integrity_check(1)", -1, &s, NULL);
     if (!code)
         code = sqlite3_step(s);
     const unsigned char *word =
@@ -321,7 +322,7 @@ static int open_checked(struct database *db)
     if (!code)
         code = check_identity(db);
     if (!code)
-        code = quick_check(db);
+        code = check_structures(db);
     if (!code)
         code = prepare_all(db);
     if (!code)
