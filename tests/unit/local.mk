@@ -110,3 +110,25 @@ tests_unit_test_image_format_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_manifest_SOURCES = %D%/test-manifest.c
 tests_unit_test_manifest_LDADD = $(UNIT_LIBS)
 tests_unit_test_manifest_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-action-host
+TESTS += %D%/test-action-host
+tests_unit_test_action_host_SOURCES = %D%/test-action-host.c
+tests_unit_test_action_host_LDADD = libslipwayengine.la $(UNIT_LIBS)
+tests_unit_test_action_host_CPPFLAGS = $(AM_CPPFLAGS) $(PATH_CPPFLAGS)
+tests_unit_test_action_host_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_action_host_DEPENDENCIES = libslipwayengine.la \
+	libslipwaycore.la libslipwayutil.la plugins-built.stamp \
+	tests/plugin/built.stamp
+
+check_PROGRAMS += %D%/test-engine
+TESTS += %D%/test-engine
+tests_unit_test_engine_SOURCES = %D%/test-engine.c \
+	%D%/engine-server.c %D%/engine-server.h \
+	%D%/certificate-fixture.c %D%/certificate-fixture.h
+tests_unit_test_engine_LDADD = libslipwayengine.la $(UNIT_LIBS)
+tests_unit_test_engine_CPPFLAGS = $(AM_CPPFLAGS) $(PATH_CPPFLAGS)
+tests_unit_test_engine_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_engine_DEPENDENCIES = libslipwayengine.la \
+	libslipwaycore.la libslipwayutil.la plugins-built.stamp \
+	tests/plugin/built.stamp
