@@ -27,7 +27,6 @@ libslipwayengine_la_SOURCES = \
 	%D%/facts-ports.c \
 	%D%/facts-smbios.c \
 	%D%/facts.c %D%/facts.h \
-	%D%/facts.h \
 	%D%/fetch-host.c %D%/fetch-host.h \
 	%D%/find-server.c %D%/find-server.h \
 	%D%/handoff-efi.c %D%/handoff-efi.h \
@@ -42,11 +41,6 @@ libslipwayengine_la_SOURCES = \
 	%D%/net-link.c %D%/net-link.h \
 	%D%/net.c %D%/net.h \
 	%D%/personalise.c %D%/personalise.h \
-	%D%/pipeline-client.h \
-	%D%/pipeline-process.h \
-	%D%/init.h \
-	%D%/net.h \
-	%D%/personalise.h \
 	%D%/pipeline-client.c %D%/pipeline-client.h \
 	%D%/pipeline-process.c %D%/pipeline-process.h \
 	%D%/rendezvous.c %D%/rendezvous.h \
@@ -56,7 +50,11 @@ libslipwayengine_la_SOURCES = \
 	%D%/session-parts.h \
 	%D%/session-report.c \
 	%D%/session.c %D%/session.h
-EXTRA_DIST += %D%/main.c
+pkglibexec_PROGRAMS += slipway-engine
+slipway_engine_SOURCES = %D%/main.c
+slipway_engine_CPPFLAGS = $(AM_CPPFLAGS) $(PATH_CPPFLAGS)
+slipway_engine_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(GNUTLS_CFLAGS)
+slipway_engine_LDADD = libslipwayengine.la
 include core/engine/ext4/local.mk
 if SERVER
 include core/engine/build/local.mk
