@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 EXTRA_DIST += \
 	%D%/architecture.md \
+	%D%/image-format.md \
 	%D%/wire.md
