@@ -61,6 +61,23 @@ struct front_door {
     struct http_files *files;
 };
 
+static struct mount *find_mount(struct front_door *door,
+                                const struct door_route *route)
+{
+    struct mount *best = NULL;
+
+    for (size_t i = 0; i < MAX_MOUNTS; i++) {
+        struct mount *m = &door->mounts[i];
+        size_t length = strlen(m->prefix);
+
+        if (m->mounted && route->length >= length &&
+            memcmp(route->path, m->prefix, length) == 0 &&
+            (!best || m->age > best->age))
+            best = m;
+    }
+    return best;
+}
+
 static bool may_return(const struct front_door *door, const struct mount *m)
 {
     return !m->mounted && m->prefix[0] &&
@@ -117,7 +134,12 @@ static void find_boot_file(void *arg, const char *path,
     (void)peer;
     if (strncmp(path, FRONT_DOOR_BOOT_PATH, strlen(FRONT_DOOR_BOOT_PATH)) !=
         0) {
-        if (is_expected(door, path)) {
+        struct door_route route = {path, strlen(path)};
+
+        if (find_mount(door, &route)) {
+            ret->status = 421;
+            ret->text = "Please open another connection for this path.\n";
+        } else if (is_expected(door, path)) {
             ret->status = 503;
             ret->text = "What serves this path is just starting; "
                         "please ask again.\n";
@@ -146,23 +168,6 @@ static void find_boot_file(void *arg, const char *path,
 }
 
 /* ---- mounts ------------------------------------------------------------- */
-
-static struct mount *find_mount(struct front_door *door,
-                                const struct door_route *route)
-{
-    struct mount *best = NULL;
-
-    for (size_t i = 0; i < MAX_MOUNTS; i++) {
-        struct mount *m = &door->mounts[i];
-        size_t length = strlen(m->prefix);
-
-        if (m->mounted && route->length >= length &&
-            memcmp(route->path, m->prefix, length) == 0 &&
-            (!best || m->age > best->age))
-            best = m;
-    }
-    return best;
-}
 
 /* What this name had mounted before is served again: nothing is expected. */
 static void settle(struct front_door *door, const char *name)

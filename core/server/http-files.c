@@ -192,6 +192,10 @@ static enum MHD_Result queue_text(struct http_files *files,
             add_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
         if (status == MHD_HTTP_SERVICE_UNAVAILABLE)
             add_header(response, MHD_HTTP_HEADER_RETRY_AFTER, "1");
+        /* Whoever serves it gets another connection, not this one. */
+        if (status == MHD_HTTP_SERVICE_UNAVAILABLE ||
+            status == MHD_HTTP_MISDIRECTED_REQUEST)
+            add_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
     }
     return queue(files, connection, status, response);
 }

@@ -74,8 +74,13 @@ tests_unit_test_http_get_SOURCES = %D%/test-http-get.c
 tests_unit_test_http_get_LDADD = $(UNIT_LIBS)
 tests_unit_test_http_get_CFLAGS = $(UNIT_CFLAGS)
 if SERVER
-check_PROGRAMS += %D%/test-door-route %D%/test-worker
-TESTS += %D%/test-door-route %D%/test-worker
+check_PROGRAMS += %D%/test-door-route %D%/test-unicast %D%/test-worker
+TESTS += %D%/test-door-route %D%/test-unicast %D%/test-worker
+tests_unit_test_unicast_SOURCES = %D%/test-unicast.c %D%/image-fixture.c \
+	%D%/image-fixture.h
+tests_unit_test_unicast_LDADD = libslipwayserver.la libslipwayengine.la \
+	$(UNIT_LIBS)
+tests_unit_test_unicast_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_door_route_SOURCES = %D%/test-door-route.c
 tests_unit_test_door_route_LDADD = libslipwayserver.la $(UNIT_LIBS)
 tests_unit_test_door_route_CFLAGS = $(UNIT_CFLAGS)

@@ -225,10 +225,11 @@ static void slot_done(void *arg, int code, uint64_t status)
         else
             slot_damaged(slot);
     } else if (code == SLIPWAY_OK && status >= 400 && status < 500 &&
-               status != 408 && status != 429) {
+               status != 408 && status != 421 && status != 429) {
         slot_refused(slot, status);
     } else {
-        /* Lost, or a passing trouble of the server (5xx, 408, 429). */
+        /* Lost, or a passing trouble of the server: 5xx, 408, 429, or 421
+         * when the transport there was started again behind our back. */
         if (!status)
             server_silent(f, slot);
         slot_wait(slot);
