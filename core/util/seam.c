@@ -97,6 +97,10 @@ static void take_pktinfo(struct msghdr *message, struct endpoint *local)
         struct in_pktinfo info;
         memcpy(&info, CMSG_DATA(c), sizeof(info));
         local->address = info.ipi_addr;
+        /* The kernel's own choice of a source for answers differs from where
+         * the datagram went only when it went to everybody. */
+        if (info.ipi_spec_dst.s_addr != info.ipi_addr.s_addr)
+            local->address.s_addr = INADDR_BROADCAST;
         local->interface_index = (unsigned)info.ipi_ifindex;
     }
 }
@@ -163,12 +167,8 @@ static int open_udp(const struct datagram_spec *spec, struct err *err)
 {
     AUTO_CLOSE int fd =
         socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    int on = 1;
     if (fd < 0)
         return err_set_errno(err, ERR_IO, errno, "cannot open a UDP socket");
-    if (spec->broadcast &&
-        setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &on, sizeof(on)) != 0)
-        return err_set_errno(err, ERR_IO, errno, "cannot allow broadcasts");
     struct sockaddr_in local = {.sin_family = AF_INET,
                                 .sin_addr = spec->local.address,
                                 .sin_port = htons(spec->local.port)};
@@ -195,6 +195,9 @@ static int real_datagram_open(void *context, struct loop *loop,
         return spec->fd >= 0
                    ? err_set_errno(err, ERR_IO, errno, "cannot take a socket")
                    : ERR_IO;
+    if (spec->broadcast &&
+        setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &on, sizeof(on)) != 0)
+        return err_set_errno(err, ERR_IO, errno, "cannot allow broadcasts");
     if (setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on)) != 0)
         return err_set_errno(err, ERR_IO, errno,
                              "cannot ask for packet addresses");

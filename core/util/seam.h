@@ -29,7 +29,9 @@ struct endpoint {
 
 struct datagram {
     struct endpoint peer;
-    struct endpoint local; /* address and interface it came to or leaves by */
+    /* Address and interface it came to or leaves by; a datagram to any
+     * broadcast address came to 255.255.255.255. */
+    struct endpoint local;
     const uint8_t *data;
     size_t length;
 };

@@ -67,6 +67,14 @@ tests_unit_test_dhcp_SOURCES = %D%/test-dhcp.c %D%/dhcp-world.c %D%/dhcp-world.h
 tests_unit_test_dhcp_LDADD = libslipwayserver.la $(UNIT_LIBS)
 tests_unit_test_dhcp_CPPFLAGS = $(AM_CPPFLAGS) -DPLUGIN_VERSION='"$(PACKAGE_VERSION)"'
 tests_unit_test_dhcp_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += tests/unit/test-mtftp
+TESTS += tests/unit/test-mtftp
+tests_unit_test_mtftp_SOURCES = %D%/test-mtftp.c %D%/tftp-world.c %D%/tftp-world.h \
+	$(MTFTP_SOURCES)
+tests_unit_test_mtftp_LDADD = libslipwayserver.la $(UNIT_LIBS)
+tests_unit_test_mtftp_CPPFLAGS = $(AM_CPPFLAGS) -DPLUGIN_VERSION='"$(PACKAGE_VERSION)"'
+tests_unit_test_mtftp_CFLAGS = $(UNIT_CFLAGS)
 endif
 check_PROGRAMS += %D%/test-http-get
 TESTS += %D%/test-http-get

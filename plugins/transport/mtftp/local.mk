@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# Also compiled into the unit test, which drives it in a simulated network.
 MTFTP_SOURCES = %D%/mtftp.c %D%/mtftp.h %D%/report.c %D%/request.c \
 	%D%/request.h %D%/transfer.c %D%/transfer.h
 transportplugin_LTLIBRARIES += %D%/mtftp.la

@@ -319,6 +319,9 @@ static void on_repeated_ack(struct transfer *t)
         t->stale_acks--;
         return;
     }
+    if (t->repeated_from == t->acked)
+        return;
+    t->repeated_from = t->acked;
     restart_window(t);
 }
 
@@ -386,6 +389,7 @@ static void negotiate(struct transfer *t)
     const uint64_t *limits = t->server->limits;
     t->block_bytes = TFTP_DEFAULT_BLOCK;
     t->window = 1;
+    t->repeated_from = ~(uint64_t)0;
     t->interval_ms = FIRST_INTERVAL_MS;
     if (asked[TFTP_BLKSIZE].key[0]) {
         if (asked[TFTP_BLKSIZE].value > limits[PARAM_MAX_BLOCK_BYTES])

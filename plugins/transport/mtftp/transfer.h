@@ -32,6 +32,10 @@ struct transfer {
      * repeat the last one belong to the first copies: see on_ack. */
     uint64_t stale_acks;
     uint64_t stale_until; /* block whose acknowledgement ends that */
+    /* The window after this block was sent again for such a repeat; ~0 =
+     * none.  Once is enough: a client that says everything twice would
+     * otherwise get everything more and more often. */
+    uint64_t repeated_from;
 
     struct slipway_timer *timer;
     uint64_t interval_ms; /* until the next resend */
