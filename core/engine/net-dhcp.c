@@ -2,7 +2,9 @@
 #include "core/engine/net-dhcp.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "core/boot/packet.h"
 #include "core/util/log.h"
@@ -21,7 +23,8 @@ enum state { SELECTING, REQUESTING, BOUND, RENEWING };
 
 struct dhcp_client {
     struct loop *loop;
-    struct datagram_socket *socket;
+    struct datagram_socket *socket; /* NULL while it holds a lease */
+    char name[16];
     unsigned interface_index;
     uint8_t mac[6];
     uint8_t machine_id[17]; /* option 97: type 0 and the UUID */
@@ -33,6 +36,7 @@ struct dhcp_client {
     uint64_t expires_ms;     /* of the lease */
     struct dhcp_lease lease; /* offered, then held */
     struct loop_timer *timer;
+    struct loop_timer *news; /* `changed` will be called */
     dhcp_client_changed *changed;
     void *arg;
 };
@@ -60,6 +64,63 @@ static uint64_t jittered(struct dhcp_client *c, uint64_t wait_ms)
     return wait_ms - 250 + random % 500;
 }
 
+static void on_datagram(void *arg, const struct datagram *datagram);
+
+/* Hears this port only, also before it has an address. */
+static int open_port_socket(const char *name, struct err *err)
+{
+    AUTO_CLOSE int fd =
+        socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int on = 1;
+    struct sockaddr_in local = {.sin_family = AF_INET,
+                                .sin_port = htons(PACKET_CLIENT_PORT)};
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) ||
+        setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &on, sizeof(on)) ||
+        setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name,
+                   (socklen_t)strlen(name) + 1) ||
+        bind(fd, (struct sockaddr *)&local, sizeof(local)))
+        return err_set_errno(err, ERR_IO, errno,
+                             "cannot listen to DHCP servers");
+    return TAKE_FD(fd);
+}
+
+static int open_socket(struct dhcp_client *c, struct err *err)
+{
+    AUTO_CLOSE int fd = c->name[0] ? open_port_socket(c->name, err) : -1;
+    if (c->name[0] && fd < 0)
+        return ERR_IO;
+    const struct datagram_spec spec = {
+        .local = {.port = PACKET_CLIENT_PORT,
+                  .interface_index = c->interface_index},
+        .broadcast = true,
+        .fd = fd,
+    };
+    return seam_of(c)->datagram_open(seam_of(c)->context, c->loop, &spec,
+                                     on_datagram, c, &c->socket, err);
+}
+
+static void close_socket(struct dhcp_client *c)
+{
+    if (c->socket)
+        seam_of(c)->datagram_close(seam_of(c)->context, c->socket);
+    c->socket = NULL;
+}
+
+static void tell(void *arg)
+{
+    struct dhcp_client *c = arg;
+    c->news = NULL;
+    bool held = c->state == BOUND || c->state == RENEWING;
+    c->changed(c->arg, held ? &c->lease : NULL);
+}
+
+/* From the loop, when no handler of our own is running any more. */
+static void tell_soon(struct dhcp_client *c)
+{
+    if (!c->news)
+        c->news = loop_timer(c->loop, 0, tell, c);
+}
+
 static void send_message(struct dhcp_client *c, enum dhcp_type type)
 {
     static const uint8_t wanted[] = {OPTION_NETMASK,       OPTION_ROUTER,
@@ -67,6 +128,11 @@ static void send_message(struct dhcp_client *c, enum dhcp_type type)
                                      OPTION_SERVER_ID,     OPTION_RENEWAL_TIME,
                                      OPTION_REBINDING_TIME};
     struct packet_writer writer;
+    struct err err = ERR_INIT;
+    if (!c->socket && open_socket(c, &err)) {
+        log_warn("%s", err.text); /* the timer tries again */
+        return;
+    }
     packet_request_init(&writer, type, c->xid, c->mac);
     /* Without an address this machine hears broadcasts only. */
     packet_set_flags(&writer, PACKET_FLAG_BROADCAST);
@@ -107,8 +173,8 @@ static void begin(struct dhcp_client *c, enum state state)
 static void lose(struct dhcp_client *c)
 {
     c->lease = (struct dhcp_lease){0};
-    c->changed(c->arg, NULL);
     begin(c, SELECTING);
+    tell_soon(c);
 }
 
 static void on_timer(void *arg)
@@ -195,7 +261,8 @@ static void on_ack(struct dhcp_client *c, const struct packet *packet)
     c->timer = NULL;
     if (!forever)
         arm(c, lease_ms / 2);
-    c->changed(c->arg, &c->lease);
+    close_socket(c);
+    tell_soon(c);
 }
 
 static void on_datagram(void *arg, const struct datagram *datagram)
@@ -235,21 +302,15 @@ int dhcp_client_new(struct loop *loop, const struct dhcp_client_spec *spec,
     c->loop = loop;
     c->interface_index = spec->interface_index;
     memcpy(c->mac, spec->mac, sizeof(c->mac));
+    (void)snprintf(c->name, sizeof(c->name), "%s",
+                   spec->name ? spec->name : "");
     if (spec->uuid) {
         c->has_uuid = true;
         memcpy(c->machine_id + 1, spec->uuid, sizeof(c->machine_id) - 1);
     }
     c->changed = changed;
     c->arg = arg;
-    const struct datagram_spec socket_spec = {
-        .local = {.port = PACKET_CLIENT_PORT,
-                  .interface_index = spec->interface_index},
-        .broadcast = true,
-        .fd = spec->fd,
-    };
-    const struct seam *seam = loop_seam(loop);
-    int rc = seam->datagram_open(seam->context, loop, &socket_spec, on_datagram,
-                                 c, &c->socket, err);
+    int rc = open_socket(c, err);
     if (rc) {
         free(c);
         return rc;
@@ -263,8 +324,8 @@ void dhcp_client_free(struct dhcp_client *client)
 {
     if (!client)
         return;
-    const struct seam *seam = seam_of(client);
     loop_timer_cancel(client->timer);
-    seam->datagram_close(seam->context, client->socket);
+    loop_timer_cancel(client->news);
+    close_socket(client);
     free(client);
 }

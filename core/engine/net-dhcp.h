@@ -22,13 +22,18 @@ struct dhcp_client_spec {
     unsigned interface_index;
     uint8_t mac[6];
     const uint8_t *uuid; /* 16 bytes for option 97, or NULL; copied */
-    int fd; /* UDP socket on port 68 of this port, or -1 = open one */
+    const char *name; /* of the port, to hear it alone; NULL = the seam opens
+                       * the socket: simulations.  Copied. */
 };
 
 /* lease NULL: the address must not be used any more. */
 typedef void dhcp_client_changed(void *arg, const struct dhcp_lease *lease);
 
-/* Starts asking at once.  The descriptor stays the caller's. */
+/*
+ * Starts asking at once.  The client port (68) is open only while it asks, not
+ * while it holds a lease: the rendezvous listens there too.  `changed` is not
+ * called inside this call or inside a datagram's handler.
+ */
 int dhcp_client_new(struct loop *loop, const struct dhcp_client_spec *spec,
                     dhcp_client_changed *changed, void *arg,
                     struct dhcp_client **ret, struct err *err);

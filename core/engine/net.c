@@ -5,9 +5,7 @@
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 
-#include "core/boot/packet.h"
 #include "core/engine/net-dhcp.h"
 #include "core/engine/net-link.h"
 #include "core/util/log.h"
@@ -93,35 +91,16 @@ static void on_lease(void *arg, const struct dhcp_lease *lease)
     tell(net, port);
 }
 
-/* The client's socket hears this port only, also before it has an address. */
-static int open_client_socket(const char *name, struct err *err)
-{
-    AUTO_CLOSE int fd =
-        socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    int on = 1;
-    struct sockaddr_in local = {.sin_family = AF_INET,
-                                .sin_port = htons(PACKET_CLIENT_PORT)};
-    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) ||
-        setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &on, sizeof(on)) ||
-        setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name,
-                   (socklen_t)strlen(name) + 1) ||
-        bind(fd, (struct sockaddr *)&local, sizeof(local)))
-        return err_set_errno(err, ERR_IO, errno,
-                             "cannot listen to DHCP servers");
-    return TAKE_FD(fd);
-}
-
 static void start_client(struct net *net, struct port_state *state)
 {
     struct net_port *port = &net->ports[state->place];
     struct err err = ERR_INIT;
-    AUTO_CLOSE int fd = open_client_socket(port->name, &err);
     struct dhcp_client_spec spec = {.interface_index = port->index,
                                     .uuid = net->has_uuid ? net->uuid : NULL,
-                                    .fd = fd};
+                                    .name = port->name};
     memcpy(spec.mac, port->mac, sizeof(spec.mac));
-    if (fd < 0 || dhcp_client_new(net->loop, &spec, on_lease, state,
-                                  &state->client, &err))
+    if (dhcp_client_new(net->loop, &spec, on_lease, state, &state->client,
+                        &err))
         warn(port, &err);
 }
 

@@ -6,3 +6,4 @@ archplugin_LTLIBRARIES += %D%/x86-uefi.la
 %C%_x86_uefi_la_LDFLAGS = $(PLUGIN_LINK)
 PODS += %D%/slipway-x86-uefi-arch.7.pod
 man_MANS += %D%/slipway-x86-uefi-arch.7
+include plugins/arch/x86-uefi/local-boot/local.mk
