@@ -64,7 +64,7 @@ static const char *part_engine_file(const struct slipway_boot_writer *writer,
                                     const char *machine, const char *role)
 {
     const struct boot_part *part = writer->private_data;
-    const struct dhcp_policy *p = part->x->dhcp->policy;
+    const struct dhcp_policy *p = &part->x->dhcp->policy;
     return p->engine_file(p->arg, machine, role);
 }
 

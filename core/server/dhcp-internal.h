@@ -59,7 +59,7 @@ struct dhcp {
     const struct seam *seam;
     struct dhcp_config config; /* a deep copy */
     struct dhcp_subnet *subnets;
-    const struct dhcp_policy *policy;
+    struct dhcp_policy policy;
     struct datagram_socket *port67;
     struct datagram_socket *pxe;
     struct leases *leases;

@@ -15,7 +15,7 @@ static const char *text_of(struct in_addr address, char out[INET_ADDRSTRLEN])
 static bool reserved_for_other(void *arg, struct in_addr address)
 {
     const struct exchange *x = arg;
-    const struct dhcp_policy *p = x->dhcp->policy;
+    const struct dhcp_policy *p = &x->dhcp->policy;
     char text[INET_ADDRSTRLEN];
     return p->reserved &&
            p->reserved(p->arg, text_of(address, text), x->client.mac);

@@ -54,7 +54,7 @@ bool dhcp_due(const struct dhcp *d, uint64_t *last_ms, uint64_t every_ms)
 void dhcp_event(const struct dhcp *d, const char *id, json_t *json)
 {
     if (json)
-        d->policy->event(d->policy->arg, id, json);
+        d->policy.event(d->policy.arg, id, json);
 }
 
 static void malformed(struct dhcp *d, const struct datagram *datagram,
@@ -108,7 +108,7 @@ static const struct dhcp_subnet *find_subnet(const struct exchange *x)
 /* Asks the plugins and the policy about the sender. */
 static void decide(struct exchange *x, uint32_t kind)
 {
-    const struct dhcp_policy *p = x->dhcp->policy;
+    const struct dhcp_policy *p = &x->dhcp->policy;
     x->arch = p->recognise(p->arg, &x->client.request);
     const struct boot_client client = {
         .mac = x->client.mac,

@@ -66,7 +66,7 @@ static void on_ticket(void *arg, const char *ticket)
 void dhcp_rendezvous(struct exchange *x)
 {
     struct dhcp *d = x->dhcp;
-    const struct dhcp_policy *p = d->policy;
+    const struct dhcp_policy *p = &d->policy;
     char ciaddr[INET_ADDRSTRLEN];
     if (!x->packet.ciaddr.s_addr) {
         exchange_silent(x, "an engine must have an address first");

@@ -68,7 +68,7 @@ int dhcp_new(struct loop *loop, const struct dhcp_config *config,
     }
     d->loop = loop;
     d->seam = loop_seam(loop);
-    d->policy = policy;
+    d->policy = *policy;
     buf_init(&d->records, RECORDS_MAX_BYTES);
     d->seam->random(d->seam->context, &seed, sizeof(seed));
     d->leases = leases_new(d->subnets, d->config.subnet_count, seed, err);

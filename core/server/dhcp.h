@@ -106,8 +106,8 @@ struct dhcp;
 
 /*
  * Reads the lease log back, opens the sockets and serves from then on.
- * `config` and all it points to are copied; `policy` and what its `arg` points
- * to outlive the server.  ERR_INVALID names the wrong setting.
+ * `config` and all it points to are copied, and so is `policy`; what its `arg`
+ * points to outlives the server.  ERR_INVALID names the wrong setting.
  */
 int dhcp_new(struct loop *loop, const struct dhcp_config *config,
              const struct dhcp_policy *policy, struct dhcp **ret,
