@@ -33,7 +33,7 @@ void task_tell(struct tasks *tasks, const struct task_record *r,
              *r->sentence ? ": " : "", r->sentence);
     deploy->event(
         deploy->arg, event,
-        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:s, s:s, s:s}",
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:s, s:s}",
                   "action", r->profile->steps[r->step].action, "task",
                   r->id, "host", r->host_id, "host_name", r->host_name,
                   "batch", r->batch, "profile", r->profile->name, "state",

@@ -5,6 +5,14 @@ TESTS += tests/unit/test-profile
 tests_unit_test_profile_SOURCES = %D%/test-profile.c
 tests_unit_test_profile_LDADD = $(UNIT_LIBS)
 tests_unit_test_profile_CFLAGS = $(UNIT_CFLAGS)
+# Hosts, tasks and sessions in a simulated world.
+DEPLOY_WORLD = tests/lib/deploy-world.c tests/lib/deploy-world.h \
+	tests/lib/memory-store.c tests/lib/memory-store.h
+check_PROGRAMS += tests/unit/test-task
+TESTS += tests/unit/test-task
+tests_unit_test_task_SOURCES = %D%/test-task.c $(DEPLOY_WORLD)
+tests_unit_test_task_LDADD = libslipwayserver.la $(UNIT_LIBS)
+tests_unit_test_task_CFLAGS = $(UNIT_CFLAGS)
 endif
 check_PROGRAMS += tests/unit/test-import
 TESTS += tests/unit/test-import
