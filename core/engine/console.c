@@ -122,24 +122,26 @@ void console_trouble(struct console *console, const char *what,
         put_line(console, "         what to do: ", remedy);
 }
 
-void console_code(struct console *console, const char *code)
+void console_code(struct console *console, const char *host, const char *code)
 {
-    char wide[2 * 128];
+    char wide[2 * 128], command[LINE_BYTES];
     size_t used = 0;
 
     /* Spaced capitals are read from across a room, also on a serial line. */
-    for (; *code && used + 3 < sizeof(wide); code++) {
-        wide[used++] = *code >= 'a' && *code <= 'z' ? *code - 'a' + 'A' : *code;
+    for (const char *at = code; *at && used + 3 < sizeof(wide); at++) {
+        wide[used++] = *at >= 'a' && *at <= 'z' ? *at - 'a' + 'A' : *at;
         wide[used++] = ' ';
     }
+    (void)snprintf(command, sizeof(command), "slipway host approve %s '%s'",
+                   host[0] ? host : "HOST", code);
     wide[used] = '\0';
     put_line(console, "", RULE);
     put_line(console, "", " This machine waits for approval.  Its code is");
     put_line(console, "", "");
     put_line(console, "      ", wide);
     put_line(console, "", "");
-    put_line(console, "",
-             " An administrator compares it and says: slipway host approve");
+    put_line(console, "", " An administrator who sees it here says");
+    put_line(console, "    ", command);
     put_line(console, "", RULE);
 }
 

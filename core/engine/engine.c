@@ -288,7 +288,8 @@ static void on_welcome(void *arg, const struct message_welcome *welcome)
         return;
     }
     if (welcome->state == MESSAGE_PENDING)
-        console_code(engine->setup->console, welcome->code);
+        console_code(engine->setup->console, welcome->host_name,
+                     welcome->code);
     wait_for(engine, welcome->leave_after_s > 0
                          ? (uint64_t)welcome->leave_after_s * 1000
                          : PATIENCE_DEFAULT_MS);
@@ -347,7 +348,12 @@ static void on_found(void *arg, const struct found_servers *found,
         stop(engine, err);
         return;
     }
+    char mac[sizeof(engine->found.mac)];
+
+    memcpy(mac, engine->found.mac, sizeof(mac)); /* of the facts */
     engine->found = *found;
+    if (!found->mac[0])
+        memcpy(engine->found.mac, mac, sizeof(mac));
     hello_from_facts(engine->setup->target->facts, &hello);
     (void)snprintf(hello.ticket, sizeof(hello.ticket), "%s", found->ticket);
     struct session_setup setup = {
@@ -396,8 +402,6 @@ int engine_work(const struct engine_setup *setup, struct handoff *ret_leave,
         .loop = setup->loop,
         .leave = {.method = HANDOFF_REBOOT},
     };
-    uint64_t patience_ms =
-        setup->patience_ms ? setup->patience_ms : PATIENCE_DEFAULT_MS;
 
     engine.tls = (struct tls_settings){.trust = setup->trust,
                                        .wall_s = engine_wall_s,
@@ -406,10 +410,17 @@ int engine_work(const struct engine_setup *setup, struct handoff *ret_leave,
     show_who(&engine);
     engine.identity = tls_identity_new(&engine.err);
     engine.tls.identity = engine.identity;
+    struct find_server_setup find = {
+        .target = setup->target,
+        .trust = setup->trust,
+        .console = setup->console,
+        .patience_ms =
+            setup->patience_ms ? setup->patience_ms : PATIENCE_DEFAULT_MS,
+        .port = setup->port,
+    };
     if (engine.identity)
-        engine.find = find_server_start(setup->target, setup->trust,
-                                        setup->console, patience_ms, on_found,
-                                        &engine, &engine.err);
+        engine.find =
+            find_server_start(&find, on_found, &engine, &engine.err);
     if (engine.find)
         loop_run(setup->loop);
     *ret_leave = engine.leave;

@@ -10,11 +10,15 @@
 
 #include "core/engine/console.h"
 #include "core/engine/init.h"
+#include "core/engine/rendezvous.h"
 #include "core/wire/trust.h"
 
 struct engine_setup {
     struct loop *loop;
-    struct target *target; /* net NULL: no rendezvous, servers are given */
+    struct target *target;
+    /* Instead of target->net: the one port for the rendezvous; NULL = none,
+     * then servers are given. */
+    const struct rendezvous_port *port;
     const struct trust *trust;
     struct console *console;
     /* How long to look for a server while there is no plan; 0 = 10 minutes. */

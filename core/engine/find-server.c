@@ -94,8 +94,10 @@ static void on_rendezvous(void *arg, const struct rendezvous_result *result,
 static void collect_ports(struct find_server *find)
 {
     size_t count;
-    const struct net_port *ports = net_ports(find->target->net, &count);
 
+    if (!find->target->net)
+        return; /* what was given stays */
+    const struct net_port *ports = net_ports(find->target->net, &count);
     find->count = 0;
     for (size_t i = 0; i < count && find->count < RENDEZVOUS_MAX_PORTS; i++) {
         struct rendezvous_port *port = &find->ports[find->count];
@@ -208,10 +210,7 @@ static void use_given(void *arg)
     finish(find, &found, NULL);
 }
 
-struct find_server *find_server_start(struct target *target,
-                                      const struct trust *trust,
-                                      struct console *console,
-                                      uint64_t patience_ms,
+struct find_server *find_server_start(const struct find_server_setup *setup,
                                       find_server_done *done, void *arg,
                                       struct err *err)
 {
@@ -222,20 +221,23 @@ struct find_server *find_server_start(struct target *target,
         (void)err_set(err, ERR_NO_MEMORY, "not enough memory to find a server");
         return NULL;
     }
-    find->target = target;
-    find->trust = trust;
-    find->console = console;
-    find->loop = target->loop;
+    find->target = setup->target;
+    find->trust = setup->trust;
+    find->console = setup->console;
+    find->loop = find->target->loop;
     find->began_ms = loop_now_ms(find->loop);
-    find->patience_ms = patience_ms;
+    find->patience_ms = setup->patience_ms;
     find->done = done;
     find->arg = arg;
-    if (target->server || !target->net) {
+    if (setup->port)
+        find->ports[find->count++] = *setup->port;
+    if (find->target->server || (!find->target->net && find->count == 0)) {
         find->timer = loop_timer(find->loop, 0, use_given, find);
-    } else {
-        net_set_handlers(target->net, &handlers, find);
-        schedule(find, 0);
+        return find;
     }
+    if (find->target->net)
+        net_set_handlers(find->target->net, &handlers, find);
+    schedule(find, 0);
     return find;
 }
 

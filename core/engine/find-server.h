@@ -25,10 +25,18 @@ struct find_server;
 typedef void find_server_done(void *arg, const struct found_servers *found,
                               const struct err *err);
 
-struct find_server *find_server_start(struct target *target,
-                                      const struct trust *trust,
-                                      struct console *console,
-                                      uint64_t patience_ms,
+struct find_server_setup {
+    struct target *target;
+    const struct trust *trust;
+    struct console *console;
+    uint64_t patience_ms;
+    /* Without target->net: the port to ask on, which has its address from
+     * elsewhere; NULL = none.  Copied. */
+    const struct rendezvous_port *port;
+};
+
+/* What `setup` points to outlives the search. */
+struct find_server *find_server_start(const struct find_server_setup *setup,
                                       find_server_done *done, void *arg,
                                       struct err *err);
 void find_server_free(struct find_server *find);

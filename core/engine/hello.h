@@ -10,7 +10,8 @@
 /*
  * Fills `ret` from the inventory (facts.h).  Firmware tables hold anything:
  * what is not printable becomes '?', what is too long is cut, what is missing
- * stays "".
+ * stays "".  Facts with a member `macs` are taken as they are: the identity
+ * alone.
  */
 void hello_from_facts(const json_t *facts, struct message_hello *ret);
 

@@ -2,8 +2,10 @@
 #include "core/engine/run.h"
 
 #include <getopt.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "core/engine/engine.h"
 #include "core/engine/facts.h"
@@ -28,6 +30,8 @@ struct run {
     size_t disk_count;
     uint32_t sector_bytes; /* for the disks that follow */
     int64_t clock_s;       /* 0 = the real one */
+    struct rendezvous_port port;
+    bool has_port;
 };
 
 static const char usage[] =
@@ -35,6 +39,7 @@ static const char usage[] =
     "  --trust FILE        the site's trust file\n"
     "  --server ADDR:PORT  ask this server first (default: the trust file's)\n"
     "  --ticket TEXT       boot ticket\n"
+    "  --interface NAME    ask by DHCPINFORM on this port, which has an address\n"
     "  --sector-bytes N    sector size of the disks that follow (512)\n"
     "  --disk FILE         a plain file as a disk; may be repeated\n"
     "  --facts FILE        inventory as JSON (default: this machine's)\n"
@@ -60,6 +65,32 @@ static int add_disk(struct run *run, const char *path)
     return 0;
 }
 
+/* Address and MAC of a port that somebody else has set up. */
+static int read_port(struct run *run, const char *name, struct err *err)
+{
+    AUTO_CLOSE int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    struct ifreq request = {.ifr_addr.sa_family = AF_INET};
+    struct sockaddr_in address;
+
+    if (strlen(name) >= sizeof(request.ifr_name))
+        return err_set(err, ERR_INVALID, "'%.60s' is no port's name", name);
+    (void)snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
+    (void)snprintf(run->port.name, sizeof(run->port.name), "%s", name);
+    run->port.interface_index = if_nametoindex(name);
+    if (fd < 0 || run->port.interface_index == 0 ||
+        ioctl(fd, SIOCGIFADDR, &request) < 0)
+        return err_set_errno(err, ERR_INVALID, errno,
+                             "port '%s' has no address", name);
+    memcpy(&address, &request.ifr_addr, sizeof(address));
+    run->port.address = address.sin_addr;
+    if (ioctl(fd, SIOCGIFHWADDR, &request) < 0)
+        return err_set_errno(err, ERR_INVALID, errno, "port '%s' has no MAC",
+                             name);
+    memcpy(run->port.mac, request.ifr_hwaddr.sa_data, sizeof(run->port.mac));
+    run->has_port = true;
+    return 0;
+}
+
 static int take_option(struct run *run, int option, const char *text)
 {
     struct err err = ERR_INIT;
@@ -76,6 +107,9 @@ static int take_option(struct run *run, int option, const char *text)
         break;
     case 'k':
         run->target.ticket = text;
+        break;
+    case 'i':
+        code = read_port(run, text, &err);
         break;
     case 'b':
         code = num_parse_u64(text, 512, 65536, &number, &err);
@@ -110,6 +144,7 @@ static int take_options(struct run *run, int argc, char **argv)
         {"trust", required_argument, NULL, 't'},
         {"server", required_argument, NULL, 's'},
         {"ticket", required_argument, NULL, 'k'},
+        {"interface", required_argument, NULL, 'i'},
         {"sector-bytes", required_argument, NULL, 'b'},
         {"disk", required_argument, NULL, 'd'},
         {"facts", required_argument, NULL, 'f'},
@@ -205,6 +240,7 @@ int run_main(int argc, char **argv)
             .loop = run.target.loop,
             .target = &run.target,
             .trust = &run.trust,
+            .port = run.has_port ? &run.port : NULL,
             .console = console,
             .patience_ms = run.patience_ms,
         };
