@@ -8,6 +8,16 @@ tests_unit_test_profile_CFLAGS = $(UNIT_CFLAGS)
 # Hosts, tasks and sessions in a simulated world.
 DEPLOY_WORLD = tests/lib/deploy-world.c tests/lib/deploy-world.h \
 	tests/lib/memory-store.c tests/lib/memory-store.h
+check_PROGRAMS += tests/unit/test-session
+TESTS += tests/unit/test-session
+tests_unit_test_session_SOURCES = %D%/test-session.c $(DEPLOY_WORLD)
+tests_unit_test_session_LDADD = libslipwayserver.la $(UNIT_LIBS)
+tests_unit_test_session_CFLAGS = $(UNIT_CFLAGS)
+check_PROGRAMS += tests/unit/test-task-kill
+TESTS += tests/unit/test-task-kill
+tests_unit_test_task_kill_SOURCES = %D%/test-task-kill.c $(DEPLOY_WORLD)
+tests_unit_test_task_kill_LDADD = libslipwayserver.la $(UNIT_LIBS)
+tests_unit_test_task_kill_CFLAGS = $(UNIT_CFLAGS)
 check_PROGRAMS += tests/unit/test-task
 TESTS += tests/unit/test-task
 tests_unit_test_task_SOURCES = %D%/test-task.c $(DEPLOY_WORLD)
