@@ -3,6 +3,7 @@ slipwayincludedir = $(includedir)/slipway
 slipwayinclude_HEADERS = \
 	%D%/include/slipway/action.h \
 	%D%/include/slipway/arch.h \
+	%D%/include/slipway/mock.h \
 	%D%/include/slipway/params.h \
 	%D%/include/slipway/plugin.h \
 	%D%/include/slipway/store.h \

@@ -74,3 +74,8 @@ dist_check_SCRIPTS += %D%/sqlite-damage.sh
 %C%_sqlite_damage_CFLAGS = $(UNIT_CFLAGS)
 endif
 endif
+
+if SERVER
+TESTS += %D%/test-check.sh
+EXTRA_DIST += %D%/test-check.sh
+endif

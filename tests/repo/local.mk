@@ -4,10 +4,12 @@ TESTS += \
 	%D%/test-includes.sh \
 	%D%/test-needed.sh \
 	%D%/test-source.sh \
-	%D%/test-tarball.sh
+	%D%/test-tarball.sh \
+	%D%/test-template.sh
 EXTRA_DIST += \
 	%D%/test-cross-i686.sh \
 	%D%/test-includes.sh \
 	%D%/test-needed.sh \
 	%D%/test-source.sh \
-	%D%/test-tarball.sh
+	%D%/test-tarball.sh \
+	%D%/test-template.sh
