@@ -54,7 +54,7 @@ lab_machine () {
   in_lab ip link show "$name" > /dev/null 2>&1 || lab_tap "$name"
   [ -z "$disk" ] || drive=(-drive "if=none,id=disk0,format=raw,file=$disk,discard=unmap"
     -device "virtio-blk-pci,drive=disk0,serial=${name^^}-DISK,bootindex=2")
-  in_lab qemu-system-x86_64 -name "$name" -machine q35 -accel tcg -cpu max -m 1024 \
+  ip netns exec "$lab" qemu-system-x86_64 -name "$name" -machine q35 -accel tcg -cpu max -m 1024 \
     -nodefaults -no-user-config -display none -no-reboot -no-shutdown \
     -drive "if=pflash,format=raw,unit=0,readonly=on,file=$ovmf_code" \
     -drive "if=pflash,format=raw,unit=1,file=$vars" \

@@ -45,7 +45,9 @@ EOF
 
 site_start () {
   : > "$TEST_DIR/slipwayd.out"
-  in_lab slipwayd run --config "$site/slipwayd.json" > "$TEST_DIR/slipwayd.out" 2>> "$TEST_DIR/slipwayd.log" < /dev/null &
+  # Not in_lab: $! must be slipwayd itself, which a function in the background
+  # is not.
+  ip netns exec "$lab" slipwayd run --config "$site/slipwayd.json" > "$TEST_DIR/slipwayd.out" 2>> "$TEST_DIR/slipwayd.log" < /dev/null &
   slipwayd_pid=$!
   wait_line "$TEST_DIR/slipwayd.out" '^ready' 30 ||
     { tail -n 20 "$TEST_DIR/slipwayd.log" >&2; return 1; }

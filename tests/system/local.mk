@@ -2,3 +2,6 @@
 image_system_tests = %D%/image-import.sh
 dist_check_SCRIPTS += $(image_system_tests)
 TESTS += $(image_system_tests)
+
+# Real clients against slipwayd in a network namespace.
+SYSTEM_TESTS += %D%/dhcp-clients.sh %D%/tftp-clients.sh
