@@ -80,6 +80,8 @@ static int deliver(struct driver *d, struct pipeline *p,
     if (rc)
         return rc;
     d->delivered++;
+    if (d->count_fd && write(d->count_fd, "", 1) != 1)
+        return err_set(err, ERR_IO, "nobody counts");
     if (d->flip_every && d->delivered % d->flip_every == 0)
         data[length / 2] ^= 1;
     rc = pipeline_deliver(p, &asked->name, data, length, err);

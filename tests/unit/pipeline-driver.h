@@ -17,6 +17,7 @@ struct driver {
     bool reverse;            /* deliver the last one that was asked for first */
     unsigned flip_every;     /* each n-th delivery has a flipped bit; 0 = none */
     unsigned checkpoint_every; /* deliveries; 0 = none */
+    int count_fd; /* gets a byte for each delivery; 0 = none */
     /* Results. */
     uint64_t delivered;
     uint64_t refused;

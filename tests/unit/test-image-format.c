@@ -21,7 +21,7 @@ static void fill_text(uint8_t *data, size_t length)
     uint32_t state = 1;
     for (size_t i = 0; i < length; i++) {
         state = state * 1664525 + 1013904223;
-        data[i] = "etaoin shrdlu"[state >> 28];
+        data[i] = "etaoin shrdlu.cm"[state >> 28];
     }
 }
 

@@ -6,11 +6,12 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <cmocka.h>
 
+#include "core/image/import.h"
 #include "core/util/file.h"
 #include "tests/unit/image-fixture.h"
 #include "tests/unit/pipeline-driver.h"
@@ -273,6 +274,100 @@ static void short_device_fails_with_a_sentence(void **state)
     bench_close(&b);
 }
 
+/* Runs a restore in a process of its own and kills it after some deliveries,
+ * which it counts by bytes on a pipe. */
+static void restore_and_kill(struct bench *b, enum pipeline_mode mode,
+                             unsigned deliveries)
+{
+    int fds[2];
+    char byte;
+    assert_int_equal(pipe(fds), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (!child) {
+        struct pipeline_spec spec = bench_spec(b, mode);
+        b->driver.count_fd = fds[1];
+        (void)driver_run(&b->driver, &spec, NULL, NULL);
+        _exit(0);
+    }
+    (void)close(fds[1]);
+    for (unsigned i = 0; i < deliveries && read(fds[0], &byte, 1) == 1; i++)
+        ;
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    (void)close(fds[0]);
+}
+
+static void killed_restores_are_resumed(void **state)
+{
+    struct bench b;
+    struct pipeline_progress progress;
+    bench_open(&b, *state, 60 * CHUNK);
+    for (size_t i = 0; i < b.size; i++)
+        b.image[i] = (uint8_t)fixture_random(b.f, 256);
+    fixture_import(b.f, b.image, b.size, CHUNK_SHIFT, &b.m);
+    restore_and_kill(&b, PIPELINE_FRESH, 20);
+    for (unsigned i = 0; i < 5; i++)
+        restore_and_kill(&b, PIPELINE_RESUME,
+                         1 + (unsigned)fixture_random(b.f, 10));
+    run(&b, PIPELINE_RESUME, &progress);
+    expect_image(&b);
+    assert_true(progress.kept_bytes > 0);
+    bench_close(&b);
+}
+
+/* Few objects, so that the test is quick; every 40th has its own. */
+static uint64_t content_of(uint64_t chunk)
+{
+    return chunk % 40 ? 1 : chunk + 2;
+}
+
+/* More records than one page holds: holes and data in turn. */
+static void images_of_several_index_pages(void **state)
+{
+    struct fixture *f = *state;
+    const unsigned chunks = 4200;
+    AUTO_CLOSE int fd = openat(f->dir_fd, "large", O_RDWR | O_CREAT, 0600);
+    AUTO_CLOSE int out = openat(f->dir_fd, "out", O_RDWR | O_CREAT, 0600);
+    struct manifest m;
+    struct driver driver;
+    struct pipeline_progress progress;
+    const uint64_t size = (uint64_t)chunks << CHUNK_SHIFT;
+    for (uint64_t i = 0; i < chunks; i += 2) {
+        uint64_t value = content_of(i);
+        assert_int_equal(pwrite(fd, &value, sizeof(value),
+                                (off_t)((i << CHUNK_SHIFT) + 40)),
+                         sizeof(value));
+    }
+    assert_int_equal(pwrite(fd, "end", 3, (off_t)size - 3), 3);
+    assert_int_equal(ftruncate(out, (off_t)size), 0);
+    struct import_spec import = {.fd = fd,
+                                 .size_bytes = size,
+                                 .kind = IMAGE_BLOB,
+                                 .chunk_shift = CHUNK_SHIFT,
+                                 .secret = &f->secret};
+    assert_int_equal(import_run(f->objects, &import, &m, NULL), 0);
+    driver_init(&driver, f->objects, &f->secret);
+    driver.max_in_flight = 8;
+    struct pipeline_spec spec = {.mode = PIPELINE_FRESH,
+                                 .fd = out,
+                                 .device = "file 'out'",
+                                 .device_bytes = size,
+                                 .manifest = &m};
+    assert_int_equal(driver_run(&driver, &spec, &progress, NULL), 0);
+    assert_int_equal(progress.done_bytes, size);
+    spec.mode = PIPELINE_VERIFY;
+    assert_int_equal(driver_run(&driver, &spec, &progress, NULL), 0);
+    for (uint64_t i = 0; i < chunks; i += 2) {
+        uint64_t value;
+        assert_int_equal(pread(out, &value, sizeof(value),
+                               (off_t)((i << CHUNK_SHIFT) + 40)),
+                         sizeof(value));
+        assert_int_equal(value, content_of(i));
+    }
+    driver_done(&driver);
+}
+
 static void wake_nobody(void *arg)
 {
     (void)arg;
@@ -343,6 +438,8 @@ int main(void)
         FIXTURE_TEST(too_little_memory_is_refused),
         FIXTURE_TEST(failing_device_is_named),
         FIXTURE_TEST(short_device_fails_with_a_sentence),
+        FIXTURE_TEST(killed_restores_are_resumed),
+        FIXTURE_TEST(images_of_several_index_pages),
         FIXTURE_TEST(cancel_and_give_up),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
