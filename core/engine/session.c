@@ -16,7 +16,10 @@
 #define HELLO_TIMEOUT_MS 15000
 /* The server answers a long poll within 30 s (core/doc/wire.md). */
 #define POLL_TIMEOUT_MS 45000
+/* Least time between answers that come at once: with a plan there is only a
+ * cancel to wait for, without one somebody waits in front of the machine. */
 #define POLL_PAUSE_MS 2000
+#define POLL_PAUSE_WITHOUT_PLAN_MS 200
 #define PATIENCE_DEFAULT_MS (10 * 60 * 1000)
 
 static void begin_try(void *arg);
@@ -171,8 +174,10 @@ static void on_plan(void *arg, const struct http_response *response,
         return;
     }
     /* A server that answers at once must not be asked without a pause. */
+    uint64_t pause_ms =
+        plan.text ? POLL_PAUSE_MS : POLL_PAUSE_WITHOUT_PLAN_MS;
     session->next_poll = loop_timer(session->loop,
-                                    took_ms < POLL_PAUSE_MS ? POLL_PAUSE_MS : 0,
+                                    took_ms < pause_ms ? pause_ms : 0,
                                     send_poll, session);
     session_heard(session, plan.epoch, &plan.servers, plan.cancel);
     session->handlers.plan(session->arg, &plan);

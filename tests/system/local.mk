@@ -5,3 +5,9 @@ TESTS += $(image_system_tests)
 
 # Real clients against slipwayd in a network namespace.
 SYSTEM_TESTS += %D%/dhcp-clients.sh %D%/tftp-clients.sh
+engine_system_tests = \
+	%D%/engine-deploy.sh \
+	%D%/engine-refusals.sh
+dist_check_SCRIPTS += $(engine_system_tests)
+TESTS += $(engine_system_tests)
+EXTRA_DIST += tests/lib/engine.sh

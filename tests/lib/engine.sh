@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+# A server on the loopback and the engine as an ordinary process with plain
+# files as disks: no root, no network.  Source functions.sh first.
+#
+#   server_init; server_start     a site, and slipwayd on free ports
+#   api METHOD PATH [JSON]        REST as the first admin
+#   tiny_image NAME               a small bootable-looking disk image, imported
+#   start_task PROFILE            sets $task
+#   run_engine [OPTION...]        in the background; sets $engine_pid
+#   approve                       the code that the engine's console shows
+
+state=$TEST_DIR/state
+facts=$TEST_DIR/facts.json
+host_mac=52:54:00:12:34:56
+root_sector=22528 # where tiny_image's root file system begins
+tls_port=0
+http_port=0
+slipwayd_pid=
+
+server_configure () {
+  cat > "$TEST_DIR/slipwayd.json" <<EOF
+{"state_dir": "$state", "address": "127.0.0.1",
+ "ports": {"tls": $tls_port, "http": $http_port, "dhcp": 0, "pxe": 0, "tftp": 0}}
+EOF
+}
+
+server_init () {
+  server_configure
+  "$run" slipwayd init --config "$TEST_DIR/slipwayd.json" > "$TEST_DIR/init.log" 2>&1 ||
+    bail "slipwayd init: $(cat "$TEST_DIR/init.log")"
+  at_exit server_stop
+  printf '{"macs":["%s"],"firmware":"uefi"}' "$host_mac" > "$facts"
+}
+
+# The second and later starts take the ports of the first.
+server_start () {
+  server_configure
+  : > "$TEST_DIR/slipwayd.out"
+  "$run" slipwayd run --config "$TEST_DIR/slipwayd.json" \
+    > "$TEST_DIR/slipwayd.out" 2>> "$TEST_DIR/slipwayd.log" < /dev/null &
+  slipwayd_pid=$!
+  wait_line "$TEST_DIR/slipwayd.out" '^ready' 30 || bail "$(tail -n 20 "$TEST_DIR/slipwayd.log")"
+  tls_port=$(sed -n 's/^ready.* tls=\([0-9]*\).*/\1/p' "$TEST_DIR/slipwayd.out")
+  http_port=$(sed -n 's/^ready.* http=\([0-9]*\).*/\1/p' "$TEST_DIR/slipwayd.out")
+}
+server_kill () { kill -9 "$slipwayd_pid"; wait "$slipwayd_pid" 2> /dev/null; slipwayd_pid=; }
+server_stop () { [ -z "$slipwayd_pid" ] || stop "$slipwayd_pid"; }
+
+api () {
+  local data=()
+  [ $# -lt 3 ] || data=(-H 'Content-Type: application/json' --data "$3")
+  curl -sS --cacert "$state/site/ca.pem" -H "Authorization: Bearer $(cat "$state/admin-token")" \
+    -X "$1" "https://127.0.0.1:$tls_port/api/v1$2" "${data[@]}"
+}
+
+# A GPT with an EFI system partition and an ext4 root that holds random data.
+make_disk_image () {
+  local file=$1 root=$TEST_DIR/root
+  mkdir -p "$root/etc" "$root/boot"
+  head -c "${2:-8M}" /dev/urandom > "$root/boot/data"
+  echo image > "$root/etc/hostname"
+  truncate -s 64M "$file"
+  sfdisk -q "$file" <<EOF
+label: gpt
+start=2048, size=20480, type=U
+start=$root_sector, type=4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709
+EOF
+  mke2fs -q -t ext4 -d "$root" -E "offset=$((root_sector * 512))" "$file" 52m 2> "$TEST_DIR/mke2fs.log" ||
+    bail "mke2fs: $(cat "$TEST_DIR/mke2fs.log")"
+  rm -rf "$root"
+}
+import_image () {
+  curl -sS --cacert "$state/site/ca.pem" -H "Authorization: Bearer $(cat "$state/admin-token")" \
+    -H 'Content-Type: application/octet-stream' -X POST --data-binary "@$2" \
+    "https://127.0.0.1:$tls_port/api/v1/images/$1?kind=disk" > "$TEST_DIR/import.json"
+  json "$TEST_DIR/import.json" .revision > /dev/null || bail "import: $(cat "$TEST_DIR/import.json")"
+}
+root_of () { dd if="$1" of="$2" bs=512 skip=$root_sector count=$((52 * 2048)) status=none; }
+
+add_host () { api POST /hosts "{\"name\":\"$1\",\"macs\":[\"$host_mac\"]}" > /dev/null; }
+# add_profile NAME STEPS [THEN]
+add_profile () {
+  api POST /profiles "{\"name\":\"$1\",\"transport\":[\"unicast\"],\"steps\":$2,\"then\":\"${3:-reboot}\"}" \
+    > "$TEST_DIR/profile.json"
+  json "$TEST_DIR/profile.json" .name > /dev/null || bail "profile: $(cat "$TEST_DIR/profile.json")"
+}
+start_task () {
+  api POST /tasks "{\"profile\":\"$1\",\"select\":{\"hosts\":[\"lab-01\"]}}" > "$TEST_DIR/task.json"
+  task=$(json "$TEST_DIR/task.json" '.tasks[0].task') || bail "task: $(cat "$TEST_DIR/task.json")"
+}
+task_get () { api GET "/tasks/$task" | jq -r "$1"; }
+
+run_engine () {
+  rm -f "$TEST_DIR/engine.err"
+  "$run" slipway-engine run --trust "$state/site/trust.json" --server "127.0.0.1:$tls_port" \
+    --facts "$facts" --patience 20s "$@" > "$TEST_DIR/engine.out" 2> "$TEST_DIR/engine.err" < /dev/null &
+  engine_pid=$!
+  at_exit "stop $engine_pid"
+}
+approve () {
+  wait_line "$TEST_DIR/engine.err" 'slipway host approve' 20 || bail "$(cat "$TEST_DIR/engine.err")"
+  local code
+  code=$(sed -n "s/.*slipway host approve [^ ]* '\(.*\)'.*/\1/p" "$TEST_DIR/engine.err")
+  api POST /hosts/lab-01/approve "{\"code\":\"$code\"}" > /dev/null
+}
+engine_end () { wait "$engine_pid"; engine_status=$?; }
+screen () { tr '\r' '\n' < "$TEST_DIR/engine.err"; }
