@@ -42,3 +42,12 @@ tests_fuzz_fuzz_partition_SOURCES = %D%/fuzz-partition.c $(fuzz_main)
 tests_fuzz_fuzz_partition_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_partition_CFLAGS = $(FUZZ_CFLAGS)
 tests_fuzz_fuzz_partition_LDFLAGS = $(FUZZ_LINK)
+
+# Describing needs libelf, which only the server has.
+if SERVER
+fuzz_targets += tests/fuzz/fuzz-describe
+tests_fuzz_fuzz_describe_SOURCES = %D%/fuzz-describe.c $(fuzz_main)
+tests_fuzz_fuzz_describe_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_describe_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_fuzz_describe_LDFLAGS = $(FUZZ_LINK)
+endif

@@ -48,11 +48,12 @@ static int describe(const char *machine, const char *name,
     return plugin_describe(file.data, file.length, name, ret, err);
 }
 
-static void check_good(const char *machine)
+static void check_good_file(const struct buf *file, const char *machine)
 {
     AUTO_PLUGIN_INFO info = NULL;
     struct err err = ERR_INIT;
-    assert_int_equal(describe(machine, "good", &info, &err), 0);
+    (void)plugin_describe(file->data, file->length, "good", &info, &err);
+    assert_string_equal(err.text, "");
     assert_string_equal(info->machine->name, machine);
     assert_int_equal(info->kind, SLIPWAY_KIND_ACTION);
     assert_int_equal(info->major, SLIPWAY_ABI_MAJOR);
@@ -81,10 +82,35 @@ static void check_good(const char *machine)
     json_decref(json);
 }
 
+static void check_good(const char *machine)
+{
+    AUTO_BUF file = BUF_INIT(0);
+    assert_true(read_fixture(machine, "good", &file));
+    check_good_file(&file, machine);
+}
+
 static void test_good(void **state)
 {
     (void)state;
     check_good(machine_own()->name);
+}
+
+/* Every machine that plugins are built for: the corpus of the fuzz target
+ * begins with the same plugin built for each. */
+static void test_every_machine(void **state)
+{
+    (void)state;
+    const char *top = getenv("top_srcdir");
+    const struct machine *machine;
+    for (size_t i = 0; (machine = machine_at(i)); i++) {
+        AUTO_BUF file = BUF_INIT(PLUGIN_MAX_BYTES);
+        char path[512];
+        (void)snprintf(path, sizeof(path),
+                       "%s/tests/fuzz/corpus/describe/good-%s.so",
+                       top ? top : ".", machine->name);
+        assert_int_equal(file_read(AT_FDCWD, path, &file, NULL), 0);
+        check_good_file(&file, machine->name);
+    }
 }
 
 static void test_foreign_machine(void **state)
@@ -242,6 +268,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good),
+        cmocka_unit_test(test_every_machine),
         cmocka_unit_test(test_foreign_machine),
         cmocka_unit_test(test_minimal_has_defaults),
         cmocka_unit_test(test_newer_is_reduced),
