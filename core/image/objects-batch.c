@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Writing many objects with few syncs: see objects.h.  A put writes a temporary
- * file; one syncfs covers all of them; only then they get their names.
+ * file in a folder of its own, which is all that must be searched after a
+ * crash; one syncfs covers many of them; only then they get their names.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -15,6 +16,7 @@
 #define BATCH_OBJECTS 256 /* for each sync */
 #define SALT_BYTES 8
 #define FILE_MODE 0440
+#define FOLDER_MODE 0750
 
 struct objects_batch {
     int folder_fd;
@@ -36,14 +38,25 @@ struct objects_batch *objects_batch_new(struct objects *objects)
     (void)snprintf(batch->suffix, sizeof(batch->suffix), ".%s%s",
                    hex_format(salt, sizeof(salt), hex), OBJECTS_TEMPORARY);
     batch->folder_fd = objects_folder_fd(objects);
+    /* If it cannot be made, the first put says so. */
+    (void)mkdirat(batch->folder_fd, OBJECTS_TEMPORARY_FOLDER, FOLDER_MODE);
     (void)pthread_mutex_init(&batch->lock, NULL);
     return batch;
+}
+
+static void temporary_path(const struct objects_batch *batch,
+                           const struct digest *name,
+                           char out[OBJECTS_PATH_BYTES])
+{
+    char hex[DIGEST_HEX_BYTES];
+    (void)snprintf(out, OBJECTS_PATH_BYTES, OBJECTS_TEMPORARY_FOLDER "/%s%s",
+                   digest_hex(name, hex), batch->suffix);
 }
 
 static void drop(const struct objects_batch *batch, const struct digest *name)
 {
     char path[OBJECTS_PATH_BYTES];
-    objects_path(name, batch->suffix, path);
+    temporary_path(batch, name, path);
     (void)unlinkat(batch->folder_fd, path, 0);
 }
 
@@ -92,16 +105,6 @@ static bool have(const struct objects_batch *batch, const char *path,
            S_ISREG(st.st_mode) && (uint64_t)st.st_size == length;
 }
 
-static int open_temporary(const struct objects_batch *batch, const char *path)
-{
-    const int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
-    int fd = openat(batch->folder_fd, path, flags, FILE_MODE);
-    if (fd < 0 && errno == ENOENT &&
-        !objects_make_folder(batch->folder_fd, path, NULL))
-        fd = openat(batch->folder_fd, path, flags, FILE_MODE);
-    return fd;
-}
-
 static int commit_some(struct objects_batch *batch, struct err *err);
 
 int objects_put(struct objects_batch *batch, const struct digest *name,
@@ -111,8 +114,10 @@ int objects_put(struct objects_batch *batch, const struct digest *name,
     objects_path(name, "", path);
     if (have(batch, path, length))
         return 0;
-    objects_path(name, batch->suffix, path);
-    AUTO_CLOSE int fd = open_temporary(batch, path);
+    temporary_path(batch, name, path);
+    AUTO_CLOSE int fd = openat(batch->folder_fd, path,
+                               O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+                               FILE_MODE);
     /* Another thread of this writer is putting the same object; if it fails,
      * the whole import fails. */
     if (fd < 0 && errno == EEXIST)
@@ -140,6 +145,19 @@ int objects_put(struct objects_batch *batch, const struct digest *name,
     return full ? commit_some(batch, err) : 0;
 }
 
+static int name_one(const struct objects_batch *batch,
+                    const struct digest *name, struct err *err)
+{
+    char from[OBJECTS_PATH_BYTES];
+    char to[OBJECTS_PATH_BYTES];
+    temporary_path(batch, name, from);
+    objects_path(name, "", to);
+    int rc = objects_make_folder(batch->folder_fd, to, err);
+    if (!rc && renameat(batch->folder_fd, from, batch->folder_fd, to))
+        rc = err_set_errno(err, ERR_IO, errno, "cannot name an object");
+    return rc;
+}
+
 /* Syncs and names everything that is pending. */
 static int commit_some(struct objects_batch *batch, struct err *err)
 {
@@ -155,12 +173,8 @@ static int commit_some(struct objects_batch *batch, struct err *err)
                                     : ERR_IO,
                            errno, "objects could not be brought to the disk");
     for (size_t i = 0; i < count; i++) {
-        char from[OBJECTS_PATH_BYTES];
-        char to[OBJECTS_PATH_BYTES];
-        objects_path(&list[i], batch->suffix, from);
-        objects_path(&list[i], "", to);
-        if (!rc && renameat(batch->folder_fd, from, batch->folder_fd, to))
-            rc = err_set_errno(err, ERR_IO, errno, "cannot name an object");
+        if (!rc)
+            rc = name_one(batch, &list[i], err);
         if (rc)
             drop(batch, &list[i]);
     }

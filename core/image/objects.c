@@ -131,8 +131,9 @@ static void sweep_folder(int parent_fd, const char *name)
 
 void objects_sweep(struct objects *objects)
 {
-    const int folders[] = {objects->objects_fd, objects->index_fd,
-                           objects->manifest_fd};
+    /* Index and manifests are few files: theirs lie among the others. */
+    const int folders[] = {objects->index_fd, objects->manifest_fd};
+    sweep_folder(objects->objects_fd, OBJECTS_TEMPORARY_FOLDER);
     for (size_t i = 0; i < ARRAY_LENGTH(folders); i++)
         for (unsigned byte = 0; byte < 256; byte++) {
             char name[3];

@@ -16,9 +16,9 @@
 
 #define PROGRESS_INTERVAL_MS 250
 #define MAX_OPEN_FILES 128
-/* 16 threads with five chunks each and what zstd needs, and the thread stacks'
- * address space. */
-#define MAX_MEMORY_BYTES (UINT64_C(2) << 30)
+/* Address space: each of 16 threads has a stack and an arena of malloc's, of
+ * which it touches some megabytes. */
+#define MAX_MEMORY_BYTES (UINT64_C(8) << 30)
 
 struct job {
     struct import_spec spec;

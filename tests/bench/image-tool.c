@@ -128,7 +128,9 @@ static int do_pipeline(enum pipeline_mode mode, const char *store,
         return complain(&err);
     m.size_bytes = image_reader_root(reader)->size_bytes;
     m.chunk_shift = image_reader_root(reader)->chunk_shift;
-    if (mode == PIPELINE_FRESH && ftruncate(fd, (off_t)m.size_bytes))
+    struct stat st;
+    if (fstat(fd, &st) || (mode == PIPELINE_FRESH && S_ISREG(st.st_mode) &&
+                           ftruncate(fd, (off_t)m.size_bytes)))
         return 1;
     struct pipeline_spec spec = {.mode = mode,
                                  .fd = fd,

@@ -99,7 +99,8 @@ is "$(status "$url/images/debian-12@2")" 404 "and gone"
 is "$(import debian-12 "$image" | head -n 1 | jq -r .id)" debian-12@3 "the next one has a new number"
 
 # kill -9: what was acknowledged is there, what was half is swept away.
-: > "$TEST_DIR/state/objects/$(ls "$TEST_DIR/state/objects" | head -n 1)/left.tmp"
+: > "$TEST_DIR/state/objects/tmp/left.tmp"
+: > "$TEST_DIR/state/index/$(ls "$TEST_DIR/state/index" | head -n 1)/left.tmp"
 { kill -9 "$server"; wait "$server"; } 2> /dev/null
 start_server
 is "$(api "$url/images" | jq -r '[.items[].id] | join(" ")')" \
