@@ -102,8 +102,10 @@ static int limit_files(const struct sandbox_spec *spec, struct err *err)
     long version = syscall(SYS_landlock_create_ruleset, NULL, 0,
                            LANDLOCK_CREATE_RULESET_VERSION);
 
-    if (version < 1) {
-        log_debug("this kernel has no Landlock: the worker's files are "
+    /* Its first version forbids moving a file from folder to folder, always:
+     * the importer could name no object. */
+    if (version < 1 || (version < 2 && spec->write_dirs)) {
+        log_debug("this kernel has no Landlock of use: the worker's files are "
                   "limited by its user's rights alone");
         return 0;
     }
