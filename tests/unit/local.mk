@@ -93,6 +93,22 @@ tests_unit_test_mtftp_SOURCES = %D%/test-mtftp.c %D%/tftp-world.c %D%/tftp-world
 tests_unit_test_mtftp_LDADD = libslipwayserver.la $(UNIT_LIBS)
 tests_unit_test_mtftp_CPPFLAGS = $(AM_CPPFLAGS) -DPLUGIN_VERSION='"$(PACKAGE_VERSION)"'
 tests_unit_test_mtftp_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += tests/unit/test-boot-table tests/unit/test-packet \
+	tests/unit/test-x86-uefi
+TESTS += tests/unit/test-boot-table tests/unit/test-packet \
+	tests/unit/test-x86-uefi
+tests_unit_test_boot_table_SOURCES = %D%/test-boot-table.c
+tests_unit_test_boot_table_LDADD = $(UNIT_LIBS)
+tests_unit_test_boot_table_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_packet_SOURCES = %D%/test-packet.c
+tests_unit_test_packet_LDADD = $(UNIT_LIBS)
+tests_unit_test_packet_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_x86_uefi_SOURCES = %D%/test-x86-uefi.c \
+	plugins/arch/x86-uefi/x86-uefi.c
+tests_unit_test_x86_uefi_LDADD = $(UNIT_LIBS)
+tests_unit_test_x86_uefi_CPPFLAGS = $(AM_CPPFLAGS) -DPLUGIN_VERSION='"$(PACKAGE_VERSION)"'
+tests_unit_test_x86_uefi_CFLAGS = $(UNIT_CFLAGS)
 endif
 check_PROGRAMS += %D%/test-http-get
 TESTS += %D%/test-http-get

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <slipway/arch.h>
+
+extern const struct slipway_arch_plugin slipway_plugin_descriptor;
+#define PLUGIN slipway_plugin_descriptor
+
+struct notes {
+    char options[64]; /* "60=9 43=4 " */
+    char file[64];
+    char sentence[160];
+    const char *engine;
+};
+
+static int note_option(const struct slipway_boot_writer *writer, uint32_t code,
+                       const void *data, uint64_t length)
+{
+    struct notes *n = writer->private_data;
+    size_t at = strlen(n->options);
+    (void)data;
+    (void)snprintf(n->options + at, sizeof(n->options) - at, "%u=%u ", code,
+                   (unsigned)length);
+    return 0;
+}
+
+static int note_file(const struct slipway_boot_writer *writer,
+                     const char *name)
+{
+    struct notes *n = writer->private_data;
+    (void)snprintf(n->file, sizeof(n->file), "%s", name);
+    return 0;
+}
+
+static const char *find_engine(const struct slipway_boot_writer *writer,
+                               const char *machine, const char *role)
+{
+    const struct notes *n = writer->private_data;
+    assert_string_equal(machine, "x86_64");
+    assert_string_equal(role, "engine");
+    return n->engine;
+}
+
+static int note_failure(const struct slipway_boot_writer *writer, int code,
+                        const char *sentence)
+{
+    struct notes *n = writer->private_data;
+    (void)snprintf(n->sentence, sizeof(n->sentence), "%s", sentence);
+    return code;
+}
+
+static int answer(struct notes *n, uint32_t intent, uint32_t proxy)
+{
+    const struct slipway_boot_writer writer = {
+        .size = sizeof(writer),
+        .private_data = n,
+        .option = note_option,
+        .boot_file = note_file,
+        .engine_file = find_engine,
+        .fail = note_failure,
+    };
+    const struct slipway_boot_request request = {.size = sizeof(request),
+                                                 .proxy = proxy};
+    const struct slipway_boot_intent what = {
+        .size = sizeof(what), .intent = intent, .attempt = 1};
+    return PLUGIN.answer(&request, &what, &writer);
+}
+
+static int score(uint32_t kind, const char *class_id, uint32_t first,
+                 uint32_t second, uint32_t count)
+{
+    const uint32_t arch[] = {first, second};
+    const struct slipway_boot_request request = {.size = sizeof(request),
+                                                 .kind = kind,
+                                                 .arch_count = count,
+                                                 .arch = arch,
+                                                 .class_id = class_id};
+    return PLUGIN.recognise(&request);
+}
+
+static void only_x64_pxe_is_recognised(void **state)
+{
+    const uint32_t d = SLIPWAY_BOOT_DHCP_DISCOVER;
+    (void)state;
+    assert_int_equal(score(d, "PXEClient:Arch:00007", 7, 0, 1), 800);
+    assert_int_equal(score(d, "PXEClient:Arch:00009", 9, 0, 1), 800);
+    assert_int_equal(score(d, "PXEClient", 6, 7, 2), 500);
+    assert_int_equal(score(d, "PXEClient:Arch:00007:UNDI:3", 0, 0, 0), 600);
+    assert_int_equal(score(d, "PXEClient:Arch:00000:UNDI:2", 0, 0, 1), 0);
+    assert_int_equal(score(d, "PXEClient:Arch:00000", 0, 0, 0), 0);
+    assert_int_equal(score(d, "PXEClient", 11, 0, 1), 0); /* arm64 */
+    assert_int_equal(score(d, "HTTPClient:Arch:00016", 16, 0, 1), 0);
+    assert_int_equal(score(d, "", 7, 0, 1), 0);
+    assert_int_equal(score(SLIPWAY_BOOT_BOOTP, "PXEClient", 7, 0, 1), 0);
+    assert_int_equal(score(SLIPWAY_BOOT_PXE_REQUEST, "PXEClient", 7, 0, 1),
+                     800);
+}
+
+static void answers_follow_the_intent(void **state)
+{
+    struct notes n = {.engine = "engine.efi"};
+    (void)state;
+    assert_int_equal(answer(&n, SLIPWAY_INTENT_LOCAL, 0), 0);
+    assert_string_equal(n.file, "local-x64.efi");
+    assert_string_equal(n.options, "60=9 43=4 ");
+    n.options[0] = '\0';
+    assert_int_equal(answer(&n, SLIPWAY_INTENT_ENGINE, 0), 0);
+    assert_string_equal(n.file, "engine.efi");
+}
+
+static void what_is_not_there_is_said(void **state)
+{
+    struct notes n = {0};
+    (void)state;
+    assert_int_not_equal(answer(&n, SLIPWAY_INTENT_ENGINE, 0), 0);
+    assert_non_null(strstr(n.sentence, "slipway engine build"));
+    assert_int_equal(answer(&n, SLIPWAY_INTENT_MENU, 0),
+                     SLIPWAY_EUNSUPPORTED);
+    assert_int_equal(answer(&n, SLIPWAY_INTENT_LOCAL, 1),
+                     SLIPWAY_EUNSUPPORTED);
+    assert_string_equal(n.file, "");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(only_x64_pxe_is_recognised),
+        cmocka_unit_test(answers_follow_the_intent),
+        cmocka_unit_test(what_is_not_there_is_said),
+    };
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
