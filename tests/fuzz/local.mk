@@ -50,4 +50,32 @@ tests_fuzz_fuzz_describe_SOURCES = %D%/fuzz-describe.c $(fuzz_main)
 tests_fuzz_fuzz_describe_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_describe_CFLAGS = $(FUZZ_CFLAGS)
 tests_fuzz_fuzz_describe_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_rendezvous_SOURCES = %D%/fuzz-rendezvous.c $(fuzz_main)
+tests_fuzz_fuzz_rendezvous_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_rendezvous_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_fuzz_rendezvous_LDFLAGS = $(FUZZ_LINK)
+fuzz_targets += tests/fuzz/fuzz-rendezvous
+
+if SERVER
+PLUGIN_FUZZ_CPPFLAGS = $(AM_CPPFLAGS) -DPLUGIN_VERSION='"$(PACKAGE_VERSION)"'
+tests_fuzz_fuzz_dhcp_SOURCES = %D%/fuzz-dhcp.c tests/unit/dhcp-world.c \
+	tests/unit/dhcp-world.h plugins/arch/x86-uefi/x86-uefi.c $(fuzz_main)
+tests_fuzz_fuzz_dhcp_LDADD = libslipwayserver.la $(FUZZ_LIBS)
+tests_fuzz_fuzz_dhcp_CPPFLAGS = $(PLUGIN_FUZZ_CPPFLAGS)
+tests_fuzz_fuzz_dhcp_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_fuzz_dhcp_LDFLAGS = $(FUZZ_LINK)
+
+tests_fuzz_fuzz_lease_log_SOURCES = %D%/fuzz-lease-log.c $(fuzz_main)
+tests_fuzz_fuzz_lease_log_LDADD = libslipwayserver.la $(FUZZ_LIBS)
+tests_fuzz_fuzz_lease_log_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_fuzz_lease_log_LDFLAGS = $(FUZZ_LINK)
+
+tests_fuzz_fuzz_tftp_SOURCES = %D%/fuzz-tftp.c tests/unit/tftp-world.c \
+	tests/unit/tftp-world.h $(MTFTP_SOURCES) $(fuzz_main)
+tests_fuzz_fuzz_tftp_LDADD = libslipwayserver.la $(FUZZ_LIBS)
+tests_fuzz_fuzz_tftp_CPPFLAGS = $(PLUGIN_FUZZ_CPPFLAGS)
+tests_fuzz_fuzz_tftp_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_fuzz_tftp_LDFLAGS = $(FUZZ_LINK)
+fuzz_targets += tests/fuzz/fuzz-dhcp tests/fuzz/fuzz-lease-log \
+	tests/fuzz/fuzz-tftp
 endif
