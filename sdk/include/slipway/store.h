@@ -140,7 +140,7 @@ struct slipway_store_plugin {
     int (*open)(const struct slipway_store_host *host, const char *location,
                 char *why, uint64_t why_bytes, void **ret_store);
     /* Finishes what was accepted, then frees everything.  May block; pending
-     * completions are dropped. */
+     * completions are dropped.  Not from inside a completion. */
     void (*close)(void *store);
     /* NOTFOUND, or OK and the item. */
     void (*get)(void *store, const char *key, slipway_store_got *done,
