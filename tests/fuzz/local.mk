@@ -50,6 +50,8 @@ tests_fuzz_fuzz_describe_SOURCES = %D%/fuzz-describe.c $(fuzz_main)
 tests_fuzz_fuzz_describe_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_describe_CFLAGS = $(FUZZ_CFLAGS)
 tests_fuzz_fuzz_describe_LDFLAGS = $(FUZZ_LINK)
+endif SERVER
+
 tests_fuzz_fuzz_rendezvous_SOURCES = %D%/fuzz-rendezvous.c $(fuzz_main)
 tests_fuzz_fuzz_rendezvous_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_rendezvous_CFLAGS = $(FUZZ_CFLAGS)
@@ -78,4 +80,4 @@ tests_fuzz_fuzz_tftp_CFLAGS = $(FUZZ_CFLAGS)
 tests_fuzz_fuzz_tftp_LDFLAGS = $(FUZZ_LINK)
 fuzz_targets += tests/fuzz/fuzz-dhcp tests/fuzz/fuzz-lease-log \
 	tests/fuzz/fuzz-tftp
-endif
+endif SERVER
