@@ -16,17 +16,33 @@ root_sector=22528 # where tiny_image's root file system begins
 tls_port=0
 http_port=0
 slipwayd_pid=
+# A test with namespaces changes these before server_init.
+server_address=127.0.0.1
+server_members='"ports": {"tls": 0, "http": 0, "dhcp": 0, "pxe": 0, "tftp": 0}'
+server_in=() # what to run slipwayd and curl with
+engine_in=()
+
+# use_fixtures NAME...: our plugins, and these of tests/plugin beside them.
+use_fixtures () {
+  local machine name
+  machine=$(ls "$top_builddir/plugins-built")
+  mkdir "$TEST_DIR/plugins"
+  cp -R "$top_builddir"/plugins-built/* "$TEST_DIR/plugins/"
+  for name in "$@"; do
+    cp "$top_builddir/tests/plugin/built/$machine/action/$name.so" "$TEST_DIR/plugins/$machine/action/"
+  done
+  chmod -R go-w "$TEST_DIR/plugins"
+  export SLIPWAY_PLUGIN_DIR=$TEST_DIR/plugins
+}
 
 server_configure () {
-  cat > "$TEST_DIR/slipwayd.json" <<EOF
-{"state_dir": "$state", "address": "127.0.0.1",
- "ports": {"tls": $tls_port, "http": $http_port, "dhcp": 0, "pxe": 0, "tftp": 0}}
-EOF
+  echo "{\"state_dir\": \"$state\", \"address\": \"$server_address\", $server_members}" |
+    jq ".ports.tls = $tls_port | .ports.http = $http_port" > "$TEST_DIR/slipwayd.json"
 }
 
 server_init () {
   server_configure
-  "$run" slipwayd init --config "$TEST_DIR/slipwayd.json" > "$TEST_DIR/init.log" 2>&1 ||
+  "${server_in[@]}" "$run" slipwayd init --config "$TEST_DIR/slipwayd.json" > "$TEST_DIR/init.log" 2>&1 ||
     bail "slipwayd init: $(cat "$TEST_DIR/init.log")"
   at_exit server_stop
   printf '{"macs":["%s"],"firmware":"uefi"}' "$host_mac" > "$facts"
@@ -36,7 +52,7 @@ server_init () {
 server_start () {
   server_configure
   : > "$TEST_DIR/slipwayd.out"
-  "$run" slipwayd run --config "$TEST_DIR/slipwayd.json" \
+  "${server_in[@]}" "$run" slipwayd run --config "$TEST_DIR/slipwayd.json" \
     > "$TEST_DIR/slipwayd.out" 2>> "$TEST_DIR/slipwayd.log" < /dev/null &
   slipwayd_pid=$!
   wait_line "$TEST_DIR/slipwayd.out" '^ready' 30 || bail "$(tail -n 20 "$TEST_DIR/slipwayd.log")"
@@ -49,8 +65,8 @@ server_stop () { [ -z "$slipwayd_pid" ] || stop "$slipwayd_pid"; }
 api () {
   local data=()
   [ $# -lt 3 ] || data=(-H 'Content-Type: application/json' --data "$3")
-  curl -sS --cacert "$state/site/ca.pem" -H "Authorization: Bearer $(cat "$state/admin-token")" \
-    -X "$1" "https://127.0.0.1:$tls_port/api/v1$2" "${data[@]}"
+  "${server_in[@]}" curl -sS --cacert "$state/site/ca.pem" -H "Authorization: Bearer $(cat "$state/admin-token")" \
+    -X "$1" "https://$server_address:$tls_port/api/v1$2" "${data[@]}"
 }
 
 # A GPT with an EFI system partition and an ext4 root that holds random data.
@@ -70,9 +86,9 @@ EOF
   rm -rf "$root"
 }
 import_image () {
-  curl -sS --cacert "$state/site/ca.pem" -H "Authorization: Bearer $(cat "$state/admin-token")" \
+  "${server_in[@]}" curl -sS --cacert "$state/site/ca.pem" -H "Authorization: Bearer $(cat "$state/admin-token")" \
     -H 'Content-Type: application/octet-stream' -X POST --data-binary "@$2" \
-    "https://127.0.0.1:$tls_port/api/v1/images/$1?kind=disk" > "$TEST_DIR/import.json"
+    "https://$server_address:$tls_port/api/v1/images/$1?kind=disk" > "$TEST_DIR/import.json"
   json "$TEST_DIR/import.json" .revision > /dev/null || bail "import: $(cat "$TEST_DIR/import.json")"
 }
 root_of () { dd if="$1" of="$2" bs=512 skip=$root_sector count=$((52 * 2048)) status=none; }
@@ -91,9 +107,11 @@ start_task () {
 task_get () { api GET "/tasks/$task" | jq -r "$1"; }
 
 run_engine () {
+  local engine_server=(--server "$server_address:$tls_port")
+  case " $* " in *" --interface "*) engine_server=() ;; esac # it asks by itself
   rm -f "$TEST_DIR/engine.err"
-  "$run" slipway-engine run --trust "$state/site/trust.json" --server "127.0.0.1:$tls_port" \
-    --facts "$facts" --patience 20s "$@" > "$TEST_DIR/engine.out" 2> "$TEST_DIR/engine.err" < /dev/null &
+  "${engine_in[@]}" "$run" slipway-engine run --trust "$state/site/trust.json" \
+    --facts "$facts" --patience 20s "${engine_server[@]}" "$@" > "$TEST_DIR/engine.out" 2> "$TEST_DIR/engine.err" < /dev/null &
   engine_pid=$!
   at_exit "stop $engine_pid"
 }

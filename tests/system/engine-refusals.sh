@@ -8,16 +8,7 @@
 PATH=$PATH:/sbin:/usr/sbin
 requires curl jq sfdisk mke2fs
 
-# Our plugins and two of a careless vendor.
-mkdir "$TEST_DIR/plugins"
-cp -R "$top_builddir"/plugins-built/* "$TEST_DIR/plugins/"
-machine=$(ls "$top_builddir/plugins-built")
-for name in crash hang; do
-  cp "$top_builddir/tests/plugin/built/$machine/action/$name.so" "$TEST_DIR/plugins/$machine/action/"
-done
-chmod -R go-w "$TEST_DIR/plugins"
-export SLIPWAY_PLUGIN_DIR=$TEST_DIR/plugins
-
+use_fixtures crash hang
 server_init
 server_start
 make_disk_image "$TEST_DIR/image.raw" 1M

@@ -7,7 +7,8 @@ TESTS += $(image_system_tests)
 SYSTEM_TESTS += %D%/dhcp-clients.sh %D%/tftp-clients.sh
 engine_system_tests = \
 	%D%/engine-deploy.sh \
-	%D%/engine-refusals.sh
+	%D%/engine-refusals.sh \
+	%D%/engine-rendezvous.sh
 dist_check_SCRIPTS += $(engine_system_tests)
 TESTS += $(engine_system_tests)
 EXTRA_DIST += tests/lib/engine.sh
