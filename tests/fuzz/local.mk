@@ -81,3 +81,15 @@ tests_fuzz_fuzz_tftp_LDFLAGS = $(FUZZ_LINK)
 fuzz_targets += tests/fuzz/fuzz-dhcp tests/fuzz/fuzz-lease-log \
 	tests/fuzz/fuzz-tftp
 endif SERVER
+
+tests_fuzz_fuzz_http_response_SOURCES = %D%/fuzz-http-response.c $(fuzz_main)
+tests_fuzz_fuzz_http_response_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_http_response_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_fuzz_http_response_LDFLAGS = $(FUZZ_LINK)
+fuzz_targets += tests/fuzz/fuzz-http-response
+
+tests_fuzz_fuzz_trust_SOURCES = %D%/fuzz-trust.c $(fuzz_main)
+tests_fuzz_fuzz_trust_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_trust_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_fuzz_trust_LDFLAGS = $(FUZZ_LINK)
+fuzz_targets += tests/fuzz/fuzz-trust
