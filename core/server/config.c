@@ -235,6 +235,18 @@ static const char *from_environment(const char *name, const char *fallback)
     return value && value[0] == '/' ? value : fallback;
 }
 
+/* $SLIPWAY_DATA_DIR/boot in a build tree, else the installed folder. */
+static char *boot_dir(struct json_reader *r)
+{
+    char *path = NULL;
+    if (json_has(r, "boot_dir"))
+        return take_path(r, "boot_dir", NULL);
+    if (asprintf(&path, "%s/boot",
+                 from_environment("SLIPWAY_DATA_DIR", PKGDATADIR)) < 0)
+        return NULL;
+    return path;
+}
+
 static int read_config(struct config *config, const json_t *root,
                        struct err *err)
 {
@@ -258,9 +270,7 @@ static int read_config(struct config *config, const json_t *root,
     config->plugin_dir =
         take_path(&r, "plugin_dir",
                   from_environment("SLIPWAY_PLUGIN_DIR", PKGLIBDIR "/plugins"));
-    config->boot_dir = take_path(
-        &r, "boot_dir", from_environment("SLIPWAY_BOOT_DIR",
-                                         PKGDATADIR "/boot"));
+    config->boot_dir = boot_dir(&r);
     read_log(&r, config);
     return json_done(&r);
 }

@@ -54,8 +54,8 @@ struct config {
     char *store_plugin;   /* "sqlite" */
     char *store_location; /* default: STATE_DIR/store.db */
     char *plugin_dir;     /* default: $SLIPWAY_PLUGIN_DIR, then PKGLIBDIR */
-    char *boot_dir;       /* shipped boot files; default: $SLIPWAY_BOOT_DIR,
-                             then PKGDATADIR/boot */
+    char *boot_dir;       /* shipped boot files; default:
+                             $SLIPWAY_DATA_DIR/boot, then PKGDATADIR/boot */
     enum log_level log_level;
     enum log_format log_format;
 };
