@@ -10,6 +10,7 @@
 #include "core/util/macros.h"
 
 #define BACKLOG 512
+#define QUEUE_BYTES (4 << 20)
 
 struct one_socket {
     const char *what; /* for sentences: "DHCP" */
@@ -23,6 +24,16 @@ static int set_flag(int fd, int option)
 {
     int one = 1;
     return setsockopt(fd, SOL_SOCKET, option, &one, sizeof(one));
+}
+
+/* A room full of machines that are switched on at once asks at once: the
+ * kernel's default holds about a hundred datagrams.  Root may have more than
+ * the system's limit; without it the limit must do. */
+static void enlarge_queue(int fd)
+{
+    int bytes = QUEUE_BYTES;
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes)) < 0)
+        (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
 }
 
 static int open_one(const struct one_socket *spec, int *ret_fd,
@@ -48,6 +59,8 @@ static int open_one(const struct one_socket *spec, int *ret_fd,
                              "port %u for %s cannot be opened (ports below "
                              "1024 need root; is another server using it?)",
                              spec->port, spec->what);
+    if (spec->type == SOCK_DGRAM)
+        enlarge_queue(fd);
     if (spec->type == SOCK_STREAM && listen(fd, BACKLOG) < 0)
         return err_set_errno(err, ERR_IO, errno, "port %u for %s cannot be "
                              "listened on", spec->port, spec->what);
