@@ -129,8 +129,9 @@ static void task_leave(struct tasks *tasks, struct task *task)
 
 /* --- writes ------------------------------------------------------------- */
 
-static struct store_change *write_add(struct task_writes *writes,
-                                      const char *format, va_list args)
+static PRINTF(2, 0) struct store_change *write_add(struct task_writes *writes,
+                                                   const char *format,
+                                                   va_list args)
 {
     assert(writes->count < TASK_MAX_WRITES);
     char *key = writes->keys[writes->count];

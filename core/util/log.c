@@ -102,7 +102,8 @@ static void write_line(enum log_level level, char *message)
                       context ? ": " : "", message);
 }
 
-static void log_va(enum log_level level, const char *format, va_list args)
+static void PRINTF(2, 0)
+    log_va(enum log_level level, const char *format, va_list args)
 {
     if (level > settings.level)
         return;

@@ -33,7 +33,7 @@ static int add_helper(struct pack *pack, const char *name, struct err *err)
         return err_set(err, ERR_NO_MEMORY, "out of memory");
     }
     AUTO_FREE char *path = NULL;
-    if (asprintf(&path, "%s/%s", PKGLIBEXECDIR + 1, name) < 0) {
+    if (asprintf(&path, "%s/%s", &PKGLIBEXECDIR[1], name) < 0) {
         path = NULL;
         return err_set(err, ERR_NO_MEMORY, "out of memory");
     }
@@ -70,7 +70,7 @@ static int add_transports(struct pack *pack, struct err *err)
         if (!is_plugin(entry))
             continue;
         AUTO_FREE char *path = NULL;
-        if (asprintf(&path, "%s/plugins/%s/transport/%s", PKGLIBDIR + 1,
+        if (asprintf(&path, "%s/plugins/%s/transport/%s", &PKGLIBDIR[1],
                      pack->options->machine, entry->fts_name) < 0) {
             path = NULL;
             rc = err_set(err, ERR_NO_MEMORY, "out of memory");
