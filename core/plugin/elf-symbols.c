@@ -3,6 +3,7 @@
  * C library that it asks for. */
 #include <string.h>
 
+#include "config.h"
 #include "core/plugin/elf-view-internal.h"
 #include "core/util/num.h"
 
@@ -22,9 +23,15 @@ static int find_table(const struct elf_view *view, GElf_Shdr *ret,
                    "do not remove its section table");
 }
 
-/* Symbols that linkers export by themselves. */
+/* Symbols that linkers, and in a sanitized build compilers, export by
+ * themselves. */
 static bool is_linkers(const char *name)
 {
+#ifdef SLIPWAY_SANITIZED
+    static const char sanitizers[] = "__odr_asan.";
+    if (!strncmp(name, sanitizers, sizeof(sanitizers) - 1))
+        return true;
+#endif
     static const char *const names[] = {"_init", "_fini", "_edata", "_end",
                                         "__bss_start"};
     for (size_t i = 0; i < ARRAY_LENGTH(names); i++)
