@@ -4,6 +4,7 @@
 # To add one: fuzz-X.c, corpus/X/, X in fuzz_targets and the five lines below.
 fuzz_targets = tests/fuzz/fuzz-checkpoint tests/fuzz/fuzz-frame \
 	tests/fuzz/fuzz-index tests/fuzz/fuzz-manifest tests/fuzz/fuzz-partition
+fuzz_targets += tests/fuzz/fuzz-message
 check_PROGRAMS += $(fuzz_targets)
 EXTRA_DIST += %D%/corpus
 FUZZ_LIBS = libslipwaycore.la libslipwayutil.la
@@ -93,3 +94,9 @@ tests_fuzz_fuzz_trust_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_trust_CFLAGS = $(FUZZ_CFLAGS)
 tests_fuzz_fuzz_trust_LDFLAGS = $(FUZZ_LINK)
 fuzz_targets += tests/fuzz/fuzz-trust
+endif
+
+tests_fuzz_fuzz_message_SOURCES = %D%/fuzz-message.c $(fuzz_main)
+tests_fuzz_fuzz_message_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_message_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_fuzz_message_LDFLAGS = $(FUZZ_LINK)

@@ -8,6 +8,16 @@ tests_unit_test_profile_CFLAGS = $(UNIT_CFLAGS)
 # Hosts, tasks and sessions in a simulated world.
 DEPLOY_WORLD = tests/lib/deploy-world.c tests/lib/deploy-world.h \
 	tests/lib/memory-store.c tests/lib/memory-store.h
+check_PROGRAMS += tests/unit/test-policy
+TESTS += tests/unit/test-policy
+tests_unit_test_policy_SOURCES = %D%/test-policy.c $(DEPLOY_WORLD)
+tests_unit_test_policy_LDADD = libslipwayserver.la $(UNIT_LIBS)
+tests_unit_test_policy_CFLAGS = $(UNIT_CFLAGS)
+check_PROGRAMS += tests/unit/test-batch
+TESTS += tests/unit/test-batch
+tests_unit_test_batch_SOURCES = %D%/test-batch.c $(DEPLOY_WORLD)
+tests_unit_test_batch_LDADD = libslipwayserver.la $(UNIT_LIBS)
+tests_unit_test_batch_CFLAGS = $(UNIT_CFLAGS)
 check_PROGRAMS += tests/unit/test-session
 TESTS += tests/unit/test-session
 tests_unit_test_session_SOURCES = %D%/test-session.c $(DEPLOY_WORLD)
@@ -179,3 +189,15 @@ tests_unit_test_engine_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_engine_DEPENDENCIES = libslipwayengine.la \
 	libslipwaycore.la libslipwayutil.la plugins-built.stamp \
 	tests/plugin/built.stamp
+
+check_PROGRAMS += tests/unit/test-message
+TESTS += tests/unit/test-message
+tests_unit_test_message_SOURCES = %D%/test-message.c
+tests_unit_test_message_LDADD = $(UNIT_LIBS)
+tests_unit_test_message_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += tests/unit/test-plan
+TESTS += tests/unit/test-plan
+tests_unit_test_plan_SOURCES = %D%/test-plan.c
+tests_unit_test_plan_LDADD = $(UNIT_LIBS)
+tests_unit_test_plan_CFLAGS = $(UNIT_CFLAGS)
