@@ -18,7 +18,8 @@
  *     | other id                   |
  *     v                            |
  *   FENCE --OK--> WRITE again -----+
- *     | UNKNOWN or CONFLICT: back to READ
+ *     | UNKNOWN or CONFLICT: back to READ, where the fence's own id means
+ *     | that the fence stands, not that the change was made
  */
 #include "core/server/store-internal.h"
 
@@ -50,7 +51,8 @@ struct change_set {
     struct change changes[STORE_MAX_CHANGES];
     size_t count;
     struct store_slot *slot;
-    char id[33];
+    char id[33];       /* of the change that was sent last */
+    char fence_id[33]; /* of the fence that was sent last, "" = none */
     unsigned tries;
     uint64_t delay_ms;
     struct loop_timer *timer;
@@ -113,12 +115,12 @@ static void later(struct change_set *set, void (*step)(void *arg))
     }
 }
 
-static void new_id(struct change_set *set)
+static void new_id(const struct change_set *set, char out[33])
 {
     const struct seam *seam = loop_seam(set->store->loop);
     uint8_t raw[16];
     seam->random(seam->context, raw, sizeof(raw));
-    (void)hex_format(raw, sizeof(raw), set->id);
+    (void)hex_format(raw, sizeof(raw), out);
 }
 
 /* What the slot holds: {"schema": 1, "id": ID}. */
@@ -137,21 +139,27 @@ static bool holds(const struct slipway_store_item *item, const char *id)
 
 /* ---- FENCE ---- */
 
+/* The fence stands: the old transaction can never hold any more. */
+static void fenced(struct change_set *set, uint64_t revision)
+{
+    set->slot->revision = revision;
+    set->fence_id[0] = '\0';
+    if (++set->tries < MAX_TRIES)
+        later(set, send_change);
+    else
+        finish_result(set, SLIPWAY_STORE_UNAVAILABLE,
+                      "its outcome stayed unknown each time");
+}
+
 static void on_fenced(void *arg, uint32_t result, uint64_t revision,
                       const char *sentence)
 {
     struct change_set *set = arg;
-    switch (result) {
-    case SLIPWAY_STORE_OK:
-        set->slot->revision = revision;
-        if (++set->tries < MAX_TRIES)
-            later(set, send_change);
-        else
-            finish_result(set, SLIPWAY_STORE_UNAVAILABLE, sentence);
-        break;
-    default: /* perhaps the change came through just now: look again */
+    (void)sentence;
+    if (result == SLIPWAY_STORE_OK)
+        fenced(set, revision);
+    else /* perhaps the change, or this fence, came through: look again */
         later(set, read_slot);
-    }
 }
 
 static void fence(struct change_set *set, uint64_t slot_revision)
@@ -159,8 +167,8 @@ static void fence(struct change_set *set, uint64_t slot_revision)
     struct store *store = set->store;
     char text[80];
     set->slot->revision = slot_revision;
-    new_id(set);
-    slot_text(set->id, text);
+    new_id(set, set->fence_id);
+    slot_text(set->fence_id, text);
     const struct slipway_store_compare compare = {
         .size = sizeof(compare),
         .what = SLIPWAY_STORE_REVISION,
@@ -194,6 +202,8 @@ static void on_slot(void *arg, uint32_t result,
     } else if (holds(item, set->id)) {
         set->slot->revision = item->revision;
         finish(set, item->revision, NULL);
+    } else if (*set->fence_id && holds(item, set->fence_id)) {
+        fenced(set, item->revision);
     } else {
         fence(set, item->revision);
     }
@@ -280,7 +290,7 @@ static void send_change(void *arg)
     struct slipway_store_op ops[STORE_MAX_CHANGES + 1];
     char marker[80];
     set->timer = NULL;
-    new_id(set);
+    new_id(set, set->id);
     slot_text(set->id, marker);
     size_t compare_count = fill_compares(set, compares);
     size_t op_count = fill_ops(set, marker, ops);

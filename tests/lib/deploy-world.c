@@ -138,7 +138,7 @@ void world_boot(struct world *w)
     struct err err = ERR_INIT;
     w->loop = loop_new(w->seam, &err);
     assert_non_null(w->loop);
-    assert_int_equal(store_new(w->loop, &memory_store, "-", "test", &w->store,
+    assert_int_equal(store_new(w->loop, w->plugin, "-", "test", &w->store,
                                &err),
                      0);
     w->deploy.loop = w->loop;
@@ -191,6 +191,7 @@ void world_new(struct world *w, uint64_t seed)
     memset(w, 0, sizeof(*w));
     memory_store_reset();
     log_open("test", LOG_ERROR, LOG_FORMAT_TEXT);
+    w->plugin = &memory_store;
     w->sim = sim_new(seed);
     w->seam = sim_host(w->sim, "10.0.0.1");
     assert_int_equal(signing_key_generate(&w->signing, &err), 0);

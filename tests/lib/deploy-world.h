@@ -21,6 +21,7 @@ struct world {
     struct sim *sim;
     const struct seam *seam;
     struct loop *loop;
+    const struct slipway_store_plugin *plugin; /* memory_store, or around it */
     struct store *store;
     struct deploy deploy;
     struct signing_key signing;

@@ -25,7 +25,8 @@ tests_unit_test_session_LDADD = libslipwayserver.la $(UNIT_LIBS)
 tests_unit_test_session_CFLAGS = $(UNIT_CFLAGS)
 check_PROGRAMS += tests/unit/test-task-kill
 TESTS += tests/unit/test-task-kill
-tests_unit_test_task_kill_SOURCES = %D%/test-task-kill.c $(DEPLOY_WORLD)
+tests_unit_test_task_kill_SOURCES = %D%/test-task-kill.c $(DEPLOY_WORLD) \
+	tests/lib/faulty-store.c tests/lib/faulty-store.h
 tests_unit_test_task_kill_LDADD = libslipwayserver.la $(UNIT_LIBS)
 tests_unit_test_task_kill_CFLAGS = $(UNIT_CFLAGS)
 check_PROGRAMS += tests/unit/test-task

@@ -12,6 +12,7 @@
 
 #include "core/util/json.h"
 #include "tests/lib/deploy-world.h"
+#include "tests/lib/faulty-store.h"
 #include "tests/lib/memory-store.h"
 
 #define BATCH "00112233445566778899aabbccddeeff"
@@ -157,10 +158,85 @@ static void test_killed_at_every_write(void **state)
     }
 }
 
+/* --- a store that is slow, refuses and does not know -------------------- */
+
+static void try_report(struct engine *e, enum message_report_kind kind,
+                       uint32_t step)
+{
+    bool good = engine_report(e, kind, step, false);
+    for (unsigned tries = 0; !good; tries++) {
+        assert_true(tries < 50);
+        assert_int_equal(e->err.code, ERR_UNAVAILABLE);
+        good = engine_report(e, kind, step, true);
+    }
+}
+
+static void tell(void *arg, const struct task *task, const struct err *err)
+{
+    (void)err; /* tried again */
+    if (task)
+        memcpy(arg, task->now.id, MESSAGE_ID_BYTES);
+}
+
+static void deploy_on_faulty_store(uint64_t seed)
+{
+    struct world w;
+    struct engine e;
+    char task[MESSAGE_ID_BYTES] = "", ticket[MESSAGE_TOKEN_BYTES];
+    world_new(&w, seed);
+    engine_init(&e, &w, 1);
+    world_kill(&w);
+    faulty_store_set(&(struct faulty_store_spec){.seed = seed});
+    w.plugin = faulty_store(&memory_store);
+    world_boot(&w);
+    faulty_store_set(&(struct faulty_store_spec){.seed = seed,
+                                                 .unknown_permille = 200,
+                                                 .unavailable_permille = 100,
+                                                 .delay_max_ms = 40});
+    AUTO_PROFILE *profile = world_profile("boot-disk");
+    while (!*task) {
+        const struct task_start start = {profile, world_host(&w), "", NULL,
+                                         "test"};
+        task_start(w.tasks, &start, tell, task);
+        world_run(&w, 10000);
+    }
+    assert_int_equal(world_state(task), TASK_ARMED);
+    assert_int_equal(world_firmware(&w, WORLD_MAC, SLIPWAY_BOOT_DHCP_DISCOVER),
+                     SLIPWAY_INTENT_ENGINE);
+    do {
+        while (!world_ticket(&w, e.address, ticket))
+            world_run(&w, 4000);
+    } while (!engine_hello(&e, ticket));
+    assert_true(engine_plan(&e));
+    for (uint32_t i = 0; i < 2; i++) {
+        try_report(&e, MESSAGE_STEP_STARTED, i);
+        try_report(&e, MESSAGE_STEP_DONE, i);
+    }
+    try_report(&e, MESSAGE_LEAVING, 0);
+    world_run(&w, TASK_LEAVING_MS + 60000);
+    assert_int_equal(world_state(task), TASK_SUCCEEDED);
+    assert_int_equal(json_integer_value(world_member(task, "attempt")), 1);
+    assert_int_equal(memory_store_count("/v1/active/"), 0);
+    engine_done(&e);
+    world_free(&w);
+}
+
+static void test_a_store_that_does_not_know(void **state)
+{
+    (void)state;
+    uint64_t unknown = 0;
+    for (uint64_t seed = 1; seed <= 200; seed++) {
+        deploy_on_faulty_store(seed);
+        unknown += faulty_store_counts().unknown_done;
+    }
+    assert_true(unknown > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_killed_at_every_write),
+        cmocka_unit_test(test_a_store_that_does_not_know),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
