@@ -1,1 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
+bin_PROGRAMS += slipway
+slipway_SOURCES = %D%/main.c
+slipway_CPPFLAGS = $(AM_CPPFLAGS) $(PATH_CPPFLAGS)
+slipway_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(CURL_CFLAGS)
+slipway_LDADD = libslipwaycli.la
+
+noinst_LTLIBRARIES += libslipwaycli.la
+libslipwaycli_la_CPPFLAGS = $(AM_CPPFLAGS) $(PATH_CPPFLAGS)
+libslipwaycli_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(CURL_CFLAGS)
+libslipwaycli_la_LIBADD = libslipwayutil.la $(JANSSON_LIBS) $(CURL_LIBS)
+libslipwaycli_la_SOURCES = \
+	%D%/arguments.c %D%/arguments.h \
+	%D%/cli.c %D%/cli.h \
+	%D%/engine.c \
+	%D%/event.c \
+	%D%/host.c %D%/host.h \
+	%D%/image.c \
+	%D%/output.c %D%/output.h \
+	%D%/profile.c \
+	%D%/progress.c %D%/progress.h \
+	%D%/range.c %D%/range.h \
+	%D%/rest.c %D%/rest.h \
+	%D%/settings.c %D%/settings.h \
+	%D%/status.c \
+	%D%/task.c \
+	%D%/token.c \
+	%D%/verbs.c

@@ -47,6 +47,16 @@ int loop_services_add_socket(struct loop_services *services, const char *name,
     return 0;
 }
 
+bool loop_services_has_socket(const struct loop_services *services,
+                              const char *name)
+{
+    for (size_t i = 0; i < services->named_count; i++) {
+        if (strcmp(services->named[i].name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
 void loop_services_random(struct loop_services *services, void *data,
                           uint64_t length)
 {

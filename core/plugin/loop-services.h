@@ -36,6 +36,9 @@ void loop_services_done(struct loop_services *services);
 int loop_services_add_socket(struct loop_services *services, const char *name,
                              int fd, struct err *err);
 
+bool loop_services_has_socket(const struct loop_services *services,
+                              const char *name);
+
 void loop_services_random(struct loop_services *services, void *data,
                           uint64_t length);
 void loop_services_log(struct loop_services *services, uint32_t level,

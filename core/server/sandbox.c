@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/server/sandbox.h"
 
+#include <config.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/landlock.h>

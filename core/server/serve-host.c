@@ -281,3 +281,18 @@ int serve_host_add_socket(struct serve_host *host, const char *name, int fd,
 {
     return loop_services_add_socket(&host->loop, name, fd, err);
 }
+
+bool serve_host_has_sockets(const struct serve_host *host, const char *names,
+                            char ret_missing[33])
+{
+    while (names && *names) {
+        size_t length = strcspn(names, " ");
+
+        (void)snprintf(ret_missing, 33, "%.*s", (int)MIN(length, (size_t)32),
+                       names);
+        if (!loop_services_has_socket(&host->loop, ret_missing))
+            return false;
+        names += length + (names[length] == ' ');
+    }
+    return true;
+}

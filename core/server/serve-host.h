@@ -43,6 +43,10 @@ const struct slipway_serve_host *serve_host_services(struct serve_host *host);
 /* A socket (taken) that the plugin may open by this name. */
 int serve_host_add_socket(struct serve_host *host, const char *name, int fd,
                           struct err *err);
+/* True when every name of the plugin's list ("tftp"; NULL = none) has one;
+ * otherwise the first missing name is written. */
+bool serve_host_has_sockets(const struct serve_host *host, const char *names,
+                            char ret_missing[33]);
 /* Asks the plugin's handler for a path below a mounted prefix. */
 void serve_host_find(struct serve_host *host, const char *path,
                      const struct endpoint *peer, struct http_file *ret);

@@ -234,6 +234,21 @@ static int on_message(struct worker_child *child, const char *type,
                    type);
 }
 
+/* A server without DHCP has no port for TFTP: its worker has nothing to do,
+ * and that is no reason to start it again and again. */
+static bool can_serve(const struct transport *t)
+{
+    char missing[33];
+
+    if (serve_host_has_sockets(t->host, t->plugin->as.transport.sockets,
+                               missing))
+        return true;
+    log_notice("transport '%s' serves nothing: the configuration gives it no "
+               "socket '%s'",
+               t->child.name, missing);
+    return false;
+}
+
 static int on_start(struct worker_child *child, struct err *err)
 {
     struct transport *t = (struct transport *)child;
@@ -252,6 +267,8 @@ static int on_start(struct worker_child *child, struct err *err)
     worker_child_folders(child, folders);
     if (sandbox_enter(&sandbox, err) != 0)
         return err->code;
+    if (!can_serve(t))
+        return 0;
     code = t->plugin->as.transport.serve_start(serve_host_services(t->host),
                                                &t->instance);
     if (code)

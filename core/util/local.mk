@@ -7,6 +7,7 @@ libslipwayutil_la_SOURCES += \
 	%D%/crypto.c %D%/crypto.h \
 	%D%/err.c %D%/err.h \
 	%D%/file.c %D%/file.h \
+	%D%/hex.c \
 	%D%/json.c %D%/json.h \
 	%D%/log.c %D%/log.h \
 	%D%/loop.c %D%/loop.h \

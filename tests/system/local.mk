@@ -12,3 +12,5 @@ engine_system_tests = \
 dist_check_SCRIPTS += $(engine_system_tests)
 TESTS += $(engine_system_tests)
 EXTRA_DIST += tests/lib/engine.sh
+dist_check_SCRIPTS += %D%/cli.sh
+TESTS += %D%/cli.sh

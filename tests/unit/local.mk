@@ -202,3 +202,10 @@ TESTS += tests/unit/test-plan
 tests_unit_test_plan_SOURCES = %D%/test-plan.c
 tests_unit_test_plan_LDADD = $(UNIT_LIBS)
 tests_unit_test_plan_CFLAGS = $(UNIT_CFLAGS)
+if SERVER
+check_PROGRAMS += %D%/test-range
+TESTS += %D%/test-range
+tests_unit_test_range_SOURCES = %D%/test-range.c
+tests_unit_test_range_LDADD = libslipwaycli.la $(UNIT_LIBS)
+tests_unit_test_range_CFLAGS = $(UNIT_CFLAGS)
+endif

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/cli/rest.h"
+
+#include <string.h>
+#include <strings.h>
+#include <sys/random.h>
+
+#include <curl/curl.h>
+
+#include "core/cli/progress.h"
+#include "core/util/file.h"
+#include "core/util/json.h"
+
+#define CONNECT_S 10L
+#define STALL_S 60L /* without a byte */
+#define MAX_EVENT_BYTES (256 * 1024)
+
+struct transfer {
+    struct cli *cli;
+    const struct rest_request *request;
+    struct rest_reply *reply;
+    struct progress progress;
+    uint64_t sent;
+    bool short_file;
+    bool too_large;
+};
+
+static size_t on_body(char *data, size_t size, size_t count, void *arg)
+{
+    struct transfer *t = arg;
+
+    if (buf_append(&t->reply->text, data, size * count) != 0) {
+        t->too_large = true;
+        return 0;
+    }
+    return size * count;
+}
+
+static size_t on_header(char *data, size_t size, size_t count, void *arg)
+{
+    struct transfer *t = arg;
+    size_t length = size * count;
+
+    if (length > 6 && strncasecmp(data, "etag: ", 6) == 0) {
+        size_t value = length - 6;
+
+        while (value &&
+               (data[6 + value - 1] == '\r' || data[6 + value - 1] == '\n'))
+            value--;
+        if (value < sizeof(t->reply->etag)) {
+            memcpy(t->reply->etag, data + 6, value);
+            t->reply->etag[value] = '\0';
+        }
+    }
+    return length;
+}
+
+/* The file's next bytes; a file that became shorter ends the upload. */
+static size_t on_read(char *data, size_t size, size_t count, void *arg)
+{
+    struct transfer *t = arg;
+    size_t room = size * count;
+    ssize_t got;
+
+    if (t->sent == t->request->length)
+        return 0;
+    if (room > t->request->length - t->sent)
+        room = (size_t)(t->request->length - t->sent);
+    got = pread(t->request->fd, data, room, (off_t)t->sent);
+    if (got <= 0) {
+        t->short_file = true;
+        return CURL_READFUNC_ABORT;
+    }
+    t->sent += (uint64_t)got;
+    progress_show(&t->progress, t->sent, t->request->length, "");
+    return (size_t)got;
+}
+
+static CURL *handle(struct cli *cli)
+{
+    if (!cli->curl)
+        cli->curl = curl_easy_init();
+    if (cli->curl)
+        curl_easy_reset(cli->curl);
+    return cli->curl;
+}
+
+static struct curl_slist *add_header(struct curl_slist *list, const char *name,
+                                     const char *value)
+{
+    AUTO_FREE char *line = NULL;
+    struct curl_slist *longer;
+
+    if (asprintf(&line, "%s: %s", name, value) < 0) {
+        line = NULL;
+        return list;
+    }
+    longer = curl_slist_append(list, line);
+    return longer ? longer : list;
+}
+
+/* A key of its own for each request: libcurl may send one twice. */
+static void random_key(char key[33])
+{
+    unsigned char bytes[16];
+
+    if (getrandom(bytes, sizeof(bytes), 0) != sizeof(bytes))
+        abort(); /* the kernel has no randomness */
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        (void)snprintf(key + 2 * i, 3, "%02x", bytes[i]);
+}
+
+static struct curl_slist *make_headers(const struct cli *cli,
+                                       const struct rest_request *request)
+{
+    struct curl_slist *list = NULL;
+    AUTO_FREE char *bearer = NULL;
+    char key[33];
+
+    if (cli->token && asprintf(&bearer, "Bearer %s", cli->token) > 0)
+        list = add_header(list, "Authorization", bearer);
+    if (request->body)
+        list = add_header(list, "Content-Type", "application/json");
+    if (request->upload)
+        list = add_header(list, "Content-Type", "application/octet-stream");
+    if (request->if_match)
+        list = add_header(list, "If-Match", request->if_match);
+    if (strcmp(request->method, "POST") == 0 && !request->upload) {
+        random_key(key);
+        list = add_header(list, "Idempotency-Key", key);
+    }
+    return add_header(list, "Expect", "");
+}
+
+static int set_common(struct cli *cli, CURL *curl, const char *url,
+                      char error[CURL_ERROR_SIZE])
+{
+    error[0] = '\0';
+    (void)curl_easy_setopt(curl, CURLOPT_URL, url);
+    (void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "https");
+    (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    (void)curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+    (void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, CONNECT_S);
+    (void)curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, error);
+    (void)curl_easy_setopt(curl, CURLOPT_SSLVERSION,
+                           (long)CURL_SSLVERSION_TLSv1_3);
+    if (cli->ca)
+        (void)curl_easy_setopt(curl, CURLOPT_CAINFO, cli->ca);
+    return 0;
+}
+
+/* The exit code and sentence for a connection that did not work. */
+static int say_curl(const struct cli *cli, CURLcode code, const char *error)
+{
+    const char *why = error[0] ? error : curl_easy_strerror(code);
+
+    switch (code) {
+    case CURLE_OPERATION_TIMEDOUT:
+        return cli_fail(EXIT_TIMED_OUT, "server '%s' took too long: %s",
+                        cli->server, why);
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CONNECT_ERROR:
+        return cli_fail(EXIT_REFUSED,
+                        "server '%s' is not the one that '%s' vouches for: %s",
+                        cli->server, cli->ca ? cli->ca : "the system", why);
+    case CURLE_SSL_CACERT_BADFILE:
+        return cli_fail(EXIT_USAGE, "the CA file '%s' cannot be used: %s",
+                        cli->ca ? cli->ca : "", why);
+    default:
+        return cli_fail(EXIT_UNAVAILABLE, "server '%s' cannot be reached: %s",
+                        cli->server, why);
+    }
+}
+
+static int exit_of_status(long status)
+{
+    switch (status) {
+    case 401:
+    case 403:
+        return EXIT_REFUSED;
+    case 404:
+        return EXIT_NOT_FOUND;
+    case 408:
+        return EXIT_TIMED_OUT;
+    case 409:
+    case 412:
+    case 428:
+        return EXIT_CONFLICT;
+    case 429:
+    case 503:
+        return EXIT_UNAVAILABLE;
+    default:
+        return EXIT_FAILED;
+    }
+}
+
+/* A problem document (RFC 9457) in one line. */
+static int say_problem(const struct rest_reply *reply)
+{
+    const char *detail =
+        json_string_value(json_object_get(reply->json, "detail"));
+    const char *title =
+        json_string_value(json_object_get(reply->json, "title"));
+
+    if (detail)
+        return cli_fail(exit_of_status(reply->status), "%s", detail);
+    if (title)
+        return cli_fail(exit_of_status(reply->status), "%s", title);
+    return cli_fail(exit_of_status(reply->status),
+                    "the server answered with status %ld", reply->status);
+}
+
+static int judge(struct transfer *t, CURLcode code, const char *error)
+{
+    struct rest_reply *reply = t->reply;
+
+    if (t->short_file)
+        return cli_fail(EXIT_FAILED, "the file became shorter while it was "
+                                     "being sent; nothing was kept of it");
+    if (t->too_large)
+        return cli_fail(EXIT_FAILED, "the server's answer is too large");
+    if (code != CURLE_OK && reply->status < 400)
+        return say_curl(t->cli, code, error);
+    if (reply->text.length && reply->text.data[0] == '{')
+        reply->json = json_parse(reply->text.data, reply->text.length,
+                                 REST_MAX_REPLY, NULL);
+    return reply->status >= 400 ? say_problem(reply) : 0;
+}
+
+static void set_request(struct transfer *t, CURL *curl, const char *body)
+{
+    const struct rest_request *request = t->request;
+
+    (void)curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
+    if (body) {
+        (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
+    } else if (request->upload) {
+        (void)curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
+        (void)curl_easy_setopt(curl, CURLOPT_UPLOAD_BUFFERSIZE, 1L << 20);
+        (void)curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE,
+                               (curl_off_t)request->length);
+        (void)curl_easy_setopt(curl, CURLOPT_READFUNCTION, on_read);
+        (void)curl_easy_setopt(curl, CURLOPT_READDATA, t);
+    } else if (strcmp(request->method, "POST") == 0) {
+        (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS, "");
+    }
+    if (!request->upload) {
+        (void)curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+        (void)curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, STALL_S);
+    }
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, t);
+    (void)curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
+    (void)curl_easy_setopt(curl, CURLOPT_HEADERDATA, t);
+}
+
+int rest_call(struct cli *cli, const struct rest_request *request,
+              struct rest_reply *ret)
+{
+    struct transfer t = {.cli = cli, .request = request, .reply = ret};
+    AUTO_JSON *body = request->body;
+    AUTO_FREE char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+    AUTO_FREE char *url = NULL;
+    struct curl_slist *headers;
+    char error[CURL_ERROR_SIZE];
+    CURL *curl = handle(cli);
+    CURLcode code;
+
+    memset(ret, 0, sizeof(*ret));
+    buf_init(&ret->text, REST_MAX_REPLY);
+    if (!curl || (body && !text) ||
+        asprintf(&url, "%s%s", cli->server, request->path) < 0) {
+        url = NULL;
+        return cli_fail(EXIT_FAILED, "no memory is left");
+    }
+    (void)set_common(cli, curl, url, error);
+    headers = make_headers(cli, request);
+    (void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    set_request(&t, curl, text);
+    progress_init(&t.progress, request->what, cli->terminal);
+    code = curl_easy_perform(curl);
+    progress_done(&t.progress);
+    (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &ret->status);
+    curl_slist_free_all(headers);
+    return judge(&t, code, error);
+}
+
+void rest_reply_done(struct rest_reply *reply)
+{
+    json_decref(reply->json);
+    reply->json = NULL;
+    buf_done(&reply->text);
+}
+
+int rest_get(struct cli *cli, const char *path, struct rest_reply *ret)
+{
+    struct rest_request request = {.method = "GET", .path = path};
+
+    return rest_call(cli, &request, ret);
+}
+
+/* ---- events ------------------------------------------------------------- */
+
+struct stream {
+    struct buf text;
+    bool (*on_event)(void *arg, const json_t *event);
+    void *arg;
+    bool stopped;
+};
+
+/* One event, lines up to an empty one; only "data:" matters to us, because
+ * the event's name and number stand in the JSON too. */
+static void take_event(struct stream *s, char *text)
+{
+    for (char *line = text; line && *line;) {
+        char *end = strchr(line, '\n');
+
+        if (end)
+            *end++ = '\0';
+        if (strncmp(line, "data:", 5) == 0) {
+            AUTO_JSON *event =
+                json_parse(line + 5, strlen(line + 5), MAX_EVENT_BYTES, NULL);
+
+            if (event && !s->stopped && !s->on_event(s->arg, event))
+                s->stopped = true;
+        }
+        line = end;
+    }
+}
+
+static size_t on_stream(char *data, size_t size, size_t count, void *arg)
+{
+    struct stream *s = arg;
+    char *end;
+
+    if (buf_append(&s->text, data, size * count) != 0)
+        return 0;
+    while (s->text.length && (end = strstr(buf_text(&s->text), "\n\n"))) {
+        size_t used = (size_t)(end - (char *)s->text.data) + 2;
+
+        *end = '\0';
+        take_event(s, (char *)s->text.data);
+        buf_consume(&s->text, used);
+    }
+    return s->stopped ? 0 : size * count;
+}
+
+int rest_events(struct cli *cli, const char *after, uint64_t timeout_ms,
+                bool (*on_event)(void *arg, const json_t *event), void *arg)
+{
+    struct stream s = {.on_event = on_event, .arg = arg};
+    struct rest_request request = {.method = "GET"};
+    struct curl_slist *headers;
+    AUTO_FREE char *url = NULL;
+    char error[CURL_ERROR_SIZE];
+    CURL *curl = handle(cli);
+    CURLcode code;
+    long status = 0;
+
+    if (!curl || asprintf(&url, "%s/api/v1/events%s%s", cli->server,
+                          after ? "?after=" : "", after ? after : "") < 0) {
+        url = NULL;
+        return cli_fail(EXIT_FAILED, "no memory is left");
+    }
+    buf_init(&s.text, MAX_EVENT_BYTES);
+    (void)set_common(cli, curl, url, error);
+    headers = make_headers(cli, &request);
+    (void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    (void)curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
+    (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_stream);
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, &s);
+    code = curl_easy_perform(curl);
+    (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+    curl_slist_free_all(headers);
+    buf_done(&s.text);
+    if (status >= 400)
+        return say_problem(&(struct rest_reply){.status = status});
+    /* Ended by us, by the time, or by a server that is restarting. */
+    if (s.stopped || code == CURLE_OK ||
+        (code == CURLE_OPERATION_TIMEDOUT && timeout_ms))
+        return 0;
+    return say_curl(cli, code, error);
+}
+
+void rest_done(struct cli *cli)
+{
+    if (cli->curl)
+        curl_easy_cleanup(cli->curl);
+    cli->curl = NULL;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Requests to the server with libcurl: JSON, uploads with progress, events. */
+#ifndef CORE_CLI_REST_H
+#define CORE_CLI_REST_H
+
+#include "core/cli/cli.h"
+#include "core/util/buf.h"
+
+#define REST_MAX_REPLY (64u << 20)
+
+struct rest_reply {
+    long status;
+    json_t *json;    /* NULL = no body, or not JSON */
+    struct buf text; /* the exact bytes */
+    char etag[64];   /* with its quotes; "" = none */
+};
+
+struct rest_request {
+    const char *method;
+    const char *path; /* "/api/v1/hosts" */
+    json_t *body;     /* stolen; NULL = none */
+    const char *if_match;
+    /* Instead of a body: a file of exactly `length` bytes. */
+    int fd; /* used when upload is set */
+    bool upload;
+    uint64_t length;
+    const char *what; /* for the progress bar: "debian-12" */
+};
+
+/* 0, or an exit code after the problem was said on standard error.  The reply
+ * is to be done in both cases. */
+int rest_call(struct cli *cli, const struct rest_request *request,
+              struct rest_reply *ret);
+void rest_reply_done(struct rest_reply *reply);
+/* GET without more. */
+int rest_get(struct cli *cli, const char *path, struct rest_reply *ret);
+
+/* Follows the event stream: `on_event` gets each event until it returns false
+ * or `timeout_ms` is over (0 = none).  0, or an exit code as above. */
+int rest_events(struct cli *cli, const char *after, uint64_t timeout_ms,
+                bool (*on_event)(void *arg, const json_t *event), void *arg);
+
+void rest_done(struct cli *cli);
+
+#endif
