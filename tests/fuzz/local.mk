@@ -51,7 +51,7 @@ tests_fuzz_fuzz_describe_SOURCES = %D%/fuzz-describe.c $(fuzz_main)
 tests_fuzz_fuzz_describe_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_describe_CFLAGS = $(FUZZ_CFLAGS)
 tests_fuzz_fuzz_describe_LDFLAGS = $(FUZZ_LINK)
-endif SERVER
+endif
 
 tests_fuzz_fuzz_rendezvous_SOURCES = %D%/fuzz-rendezvous.c $(fuzz_main)
 tests_fuzz_fuzz_rendezvous_LDADD = $(FUZZ_LIBS)
@@ -81,7 +81,7 @@ tests_fuzz_fuzz_tftp_CFLAGS = $(FUZZ_CFLAGS)
 tests_fuzz_fuzz_tftp_LDFLAGS = $(FUZZ_LINK)
 fuzz_targets += tests/fuzz/fuzz-dhcp tests/fuzz/fuzz-lease-log \
 	tests/fuzz/fuzz-tftp
-endif SERVER
+endif
 
 tests_fuzz_fuzz_http_response_SOURCES = %D%/fuzz-http-response.c $(fuzz_main)
 tests_fuzz_fuzz_http_response_LDADD = $(FUZZ_LIBS)
@@ -94,7 +94,6 @@ tests_fuzz_fuzz_trust_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_trust_CFLAGS = $(FUZZ_CFLAGS)
 tests_fuzz_fuzz_trust_LDFLAGS = $(FUZZ_LINK)
 fuzz_targets += tests/fuzz/fuzz-trust
-endif
 
 tests_fuzz_fuzz_message_SOURCES = %D%/fuzz-message.c $(fuzz_main)
 tests_fuzz_fuzz_message_LDADD = $(FUZZ_LIBS)
