@@ -192,23 +192,6 @@ static void put_socket(struct filter *f, const struct sandbox_spec *spec)
     put(f, (struct sock_filter)RETURN(SECCOMP_RET_KILL_PROCESS));
 }
 
-/* A new thread, never a new process.  clone3 keeps its flags in memory, where
- * a filter cannot look: libc goes back to clone when it does not exist. */
-static void put_clone(struct filter *f, const struct sandbox_spec *spec)
-{
-    rule(f, __NR_clone3, SECCOMP_RET_ERRNO | ENOSYS);
-    if (!spec->threads) {
-        rule(f, __NR_clone, SECCOMP_RET_KILL_PROCESS);
-        return;
-    }
-    put(f, (struct sock_filter)SKIP_UNLESS(__NR_clone, 4));
-    put(f, (struct sock_filter)LOAD_FIRST);
-    put(f, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K,
-                                        CLONE_THREAD, 0, 1));
-    put(f, (struct sock_filter)RETURN(SECCOMP_RET_ALLOW));
-    put(f, (struct sock_filter)RETURN(SECCOMP_RET_KILL_PROCESS));
-}
-
 #define ALLOW(name) rule(f, __NR_##name, SECCOMP_RET_ALLOW);
 #define KILL(name) rule(f, __NR_##name, SECCOMP_RET_KILL_PROCESS);
 
@@ -226,6 +209,23 @@ static void put_rules(struct filter *f, const struct sandbox_spec *spec)
 }
 
 #else
+
+/* A new thread, never a new process.  clone3 keeps its flags in memory, where
+ * a filter cannot look: libc goes back to clone when it does not exist. */
+static void put_clone(struct filter *f, const struct sandbox_spec *spec)
+{
+    rule(f, __NR_clone3, SECCOMP_RET_ERRNO | ENOSYS);
+    if (!spec->threads) {
+        rule(f, __NR_clone, SECCOMP_RET_KILL_PROCESS);
+        return;
+    }
+    put(f, (struct sock_filter)SKIP_UNLESS(__NR_clone, 4));
+    put(f, (struct sock_filter)LOAD_FIRST);
+    put(f, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K,
+                                        CLONE_THREAD, 0, 1));
+    put(f, (struct sock_filter)RETURN(SECCOMP_RET_ALLOW));
+    put(f, (struct sock_filter)RETURN(SECCOMP_RET_KILL_PROCESS));
+}
 
 static void put_rules(struct filter *f, const struct sandbox_spec *spec)
 {
