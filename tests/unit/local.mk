@@ -208,4 +208,29 @@ TESTS += %D%/test-range
 tests_unit_test_range_SOURCES = %D%/test-range.c
 tests_unit_test_range_LDADD = libslipwaycli.la $(UNIT_LIBS)
 tests_unit_test_range_CFLAGS = $(UNIT_CFLAGS)
+if SERVER
+check_PROGRAMS += tests/unit/test-audit
+TESTS += tests/unit/test-audit
+tests_unit_test_audit_SOURCES = %D%/test-audit.c
+tests_unit_test_audit_LDADD = libslipwayserver.la $(UNIT_LIBS)
+tests_unit_test_audit_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += tests/unit/test-config
+TESTS += tests/unit/test-config
+tests_unit_test_config_SOURCES = %D%/test-config.c
+tests_unit_test_config_LDADD = libslipwayserver.la $(UNIT_LIBS)
+tests_unit_test_config_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += tests/unit/test-route
+TESTS += tests/unit/test-route
+tests_unit_test_route_SOURCES = %D%/test-route.c
+tests_unit_test_route_LDADD = libslipwayserver.la $(UNIT_LIBS)
+tests_unit_test_route_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += tests/unit/test-schema
+TESTS += tests/unit/test-schema
+tests_unit_test_schema_SOURCES = %D%/test-schema.c
+tests_unit_test_schema_LDADD = libslipwayserver.la $(UNIT_LIBS)
+tests_unit_test_schema_CFLAGS = $(UNIT_CFLAGS)
+
 endif
