@@ -15,7 +15,7 @@
  *     | UNKNOWN                    ^
  *     v                            |
  *   READ --our id----------------->+
- *     | other id                   |
+ *     | other id (the fence's: WRITE again)
  *     v                            |
  *   FENCE --OK--> WRITE again -----+
  *     | UNKNOWN or CONFLICT: back to READ, where the fence's own id means
@@ -51,8 +51,8 @@ struct change_set {
     struct change changes[STORE_MAX_CHANGES];
     size_t count;
     struct store_slot *slot;
-    char id[33];       /* of the change that was sent last */
-    char fence_id[33]; /* of the fence that was sent last, "" = none */
+    char id[33];    /* in the slot: the change was made */
+    char fence[33]; /* in the slot: it never will be; "" = not tried yet */
     unsigned tries;
     uint64_t delay_ms;
     struct loop_timer *timer;
@@ -115,7 +115,7 @@ static void later(struct change_set *set, void (*step)(void *arg))
     }
 }
 
-static void new_id(const struct change_set *set, char out[33])
+static void new_id(struct change_set *set, char out[33])
 {
     const struct seam *seam = loop_seam(set->store->loop);
     uint8_t raw[16];
@@ -139,16 +139,14 @@ static bool holds(const struct slipway_store_item *item, const char *id)
 
 /* ---- FENCE ---- */
 
-/* The fence stands: the old transaction can never hold any more. */
+/* The change was certainly not made, and will not be. */
 static void fenced(struct change_set *set, uint64_t revision)
 {
     set->slot->revision = revision;
-    set->fence_id[0] = '\0';
     if (++set->tries < MAX_TRIES)
         later(set, send_change);
     else
-        finish_result(set, SLIPWAY_STORE_UNAVAILABLE,
-                      "its outcome stayed unknown each time");
+        finish_result(set, SLIPWAY_STORE_UNAVAILABLE, NULL);
 }
 
 static void on_fenced(void *arg, uint32_t result, uint64_t revision,
@@ -158,7 +156,7 @@ static void on_fenced(void *arg, uint32_t result, uint64_t revision,
     (void)sentence;
     if (result == SLIPWAY_STORE_OK)
         fenced(set, revision);
-    else /* perhaps the change, or this fence, came through: look again */
+    else /* perhaps the change came through just now: look again */
         later(set, read_slot);
 }
 
@@ -167,8 +165,8 @@ static void fence(struct change_set *set, uint64_t slot_revision)
     struct store *store = set->store;
     char text[80];
     set->slot->revision = slot_revision;
-    new_id(set, set->fence_id);
-    slot_text(set->fence_id, text);
+    new_id(set, set->fence);
+    slot_text(set->fence, text);
     const struct slipway_store_compare compare = {
         .size = sizeof(compare),
         .what = SLIPWAY_STORE_REVISION,
@@ -202,7 +200,7 @@ static void on_slot(void *arg, uint32_t result,
     } else if (holds(item, set->id)) {
         set->slot->revision = item->revision;
         finish(set, item->revision, NULL);
-    } else if (*set->fence_id && holds(item, set->fence_id)) {
+    } else if (set->fence[0] && holds(item, set->fence)) {
         fenced(set, item->revision);
     } else {
         fence(set, item->revision);
@@ -218,6 +216,28 @@ static void read_slot(void *arg)
 
 /* ---- WRITE ---- */
 
+/* Was it a document of the change, or our slot, that differed?  The latter
+ * happens when a change of the process before us came through late. */
+static void on_conflict(void *arg, uint32_t result,
+                        const struct slipway_store_item *item,
+                        const char *sentence)
+{
+    struct change_set *set = arg;
+    uint64_t revision = result == SLIPWAY_STORE_OK ? item->revision : 0;
+    bool known =
+        result == SLIPWAY_STORE_OK || result == SLIPWAY_STORE_NOTFOUND;
+    if (!known && ++set->tries < MAX_TRIES) {
+        later(set, send_change);
+    } else if (!known) {
+        finish_result(set, SLIPWAY_STORE_UNAVAILABLE, sentence);
+    } else if (revision == set->slot->revision) {
+        finish_result(set, SLIPWAY_STORE_CONFLICT, NULL);
+    } else {
+        set->slot->revision = revision;
+        send_change(set);
+    }
+}
+
 static void on_written(void *arg, uint32_t result, uint64_t revision,
                        const char *sentence)
 {
@@ -229,6 +249,9 @@ static void on_written(void *arg, uint32_t result, uint64_t revision,
         log_debug("the outcome of a change of '%s' is not known, reading it",
                   set->changes[0].key);
         later(set, read_slot);
+    } else if (result == SLIPWAY_STORE_CONFLICT) {
+        set->store->plugin->get(set->store->handle, set->slot->key,
+                                on_conflict, set);
     } else {
         finish_result(set, result, sentence);
     }
@@ -291,6 +314,7 @@ static void send_change(void *arg)
     char marker[80];
     set->timer = NULL;
     new_id(set, set->id);
+    set->fence[0] = '\0';
     slot_text(set->id, marker);
     size_t compare_count = fill_compares(set, compares);
     size_t op_count = fill_ops(set, marker, ops);

@@ -233,4 +233,12 @@ tests_unit_test_schema_SOURCES = %D%/test-schema.c
 tests_unit_test_schema_LDADD = libslipwayserver.la $(UNIT_LIBS)
 tests_unit_test_schema_CFLAGS = $(UNIT_CFLAGS)
 
+check_PROGRAMS += tests/unit/test-store
+TESTS += tests/unit/test-store
+tests_unit_test_store_SOURCES = %D%/test-store.c \
+	tests/lib/faulty-store.c tests/lib/faulty-store.h \
+	tests/lib/memory-store.c tests/lib/memory-store.h
+tests_unit_test_store_LDADD = libslipwayserver.la $(UNIT_LIBS)
+tests_unit_test_store_CFLAGS = $(UNIT_CFLAGS)
+
 endif
