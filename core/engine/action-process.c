@@ -14,6 +14,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "config.h"
 #include "core/util/json.h"
 #include "core/util/log.h"
 
@@ -126,7 +127,9 @@ static void confine(void)
     (void)unshare(CLONE_NEWNET); /* no network; needs root, as on a target */
     limit(RLIMIT_CORE, 0);
     limit(RLIMIT_NOFILE, MAX_OPEN_FILES);
-#ifndef SLIPWAY_SANITIZED
+#ifdef SLIPWAY_SANITIZED
+    (void)signal(SIGSEGV, SIG_DFL); /* a crash is to be seen as one */
+#else
     limit(RLIMIT_AS, MAX_ADDRESS_SPACE);
 #endif
     if (geteuid() == 0)
