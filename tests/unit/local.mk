@@ -208,7 +208,7 @@ TESTS += %D%/test-range
 tests_unit_test_range_SOURCES = %D%/test-range.c
 tests_unit_test_range_LDADD = libslipwaycli.la $(UNIT_LIBS)
 tests_unit_test_range_CFLAGS = $(UNIT_CFLAGS)
-if SERVER
+
 check_PROGRAMS += tests/unit/test-audit
 TESTS += tests/unit/test-audit
 tests_unit_test_audit_SOURCES = %D%/test-audit.c
