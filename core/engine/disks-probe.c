@@ -5,18 +5,17 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 
 #define PROBE_MAX_BYTES 65536
 
 struct probe {
-    pid_t pid; /* 0 = not running */
-    int pidfd;
+    pid_t pid;
+    int fd; /* the child writes one byte and goes; -1 = not running */
 };
 
-/* In the child: an errno value as the exit status, 0 = it can be read. */
+/* In the child: an errno value, 0 = it can be read. */
 static int read_first_sector(const struct disk *disk)
 {
     static uint8_t sector[PROBE_MAX_BYTES] __attribute__((aligned(4096)));
@@ -34,12 +33,20 @@ static int read_first_sector(const struct disk *disk)
 
 static void start(const struct disk *disk, struct probe *probe)
 {
-    probe->pidfd = -1;
+    int fds[2];
+    probe->fd = -1;
+    if (pipe2(fds, O_CLOEXEC))
+        return; /* nothing is known then */
     probe->pid = fork();
-    if (probe->pid == 0)
-        _exit(read_first_sector(disk) & 0xff);
+    if (probe->pid == 0) {
+        uint8_t number = (uint8_t)read_first_sector(disk);
+        _exit(write(fds[1], &number, 1) != 1);
+    }
+    (void)close(fds[1]);
     if (probe->pid > 0)
-        probe->pidfd = (int)syscall(SYS_pidfd_open, probe->pid, 0);
+        probe->fd = fds[0];
+    else
+        (void)close(fds[0]);
 }
 
 static void finding(struct disk *disk, const char *text)
@@ -48,22 +55,23 @@ static void finding(struct disk *disk, const char *text)
     (void)snprintf(disk->finding, sizeof(disk->finding), "%s", text);
 }
 
-static void collect(struct disk *disk, struct probe *probe)
+static void collect(struct disk *disk, const struct probe *probe)
 {
-    int status = 0;
-    if (waitpid(probe->pid, &status, 0) != probe->pid)
+    uint8_t number = EIO; /* when the child was killed */
+    ssize_t got = 0;
+    do
+        got = read(probe->fd, &number, 1);
+    while (got < 0 && errno == EINTR);
+    (void)waitpid(probe->pid, NULL, 0);
+    if (number == 0)
         return;
-    probe->pid = 0;
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-        return;
-    if (WIFEXITED(status) && WEXITSTATUS(status) == ENOMEDIUM) {
+    if (number == ENOMEDIUM) {
         finding(disk, "there is no medium in it");
         return;
     }
     char text[sizeof(disk->finding)];
     (void)snprintf(text, sizeof(text), "its first sector cannot be read: %s",
-                   WIFEXITED(status) ? err_errno_text(WEXITSTATUS(status))
-                                     : "the reading process was killed");
+                   err_errno_text(number));
     finding(disk, text);
 }
 
@@ -76,7 +84,8 @@ static uint64_t monotonic_ms(void)
 
 /* A disk that neither answers nor fails: its reader is in the kernel's hands
  * and stays behind; PID 1 buries it whenever it ends. */
-static void give_up(struct disk *disk, struct probe *probe, unsigned probe_ms)
+static void give_up(struct disk *disk, const struct probe *probe,
+                    unsigned probe_ms)
 {
     char text[sizeof(disk->finding)];
     (void)kill(probe->pid, SIGKILL);
@@ -86,17 +95,14 @@ static void give_up(struct disk *disk, struct probe *probe, unsigned probe_ms)
     finding(disk, text);
 }
 
-static void wait_for(struct disk *disk, struct probe *probe,
+static void wait_for(struct disk *disk, const struct probe *probe,
                      uint64_t deadline_ms, unsigned probe_ms)
 {
-    if (probe->pid < 0 || probe->pidfd < 0) {
-        if (probe->pid > 0)
-            collect(disk, probe);
-        return; /* no memory for a process: nothing is known */
-    }
+    if (probe->fd < 0)
+        return; /* no process could be made: nothing is known */
     uint64_t now_ms = monotonic_ms();
     int left = now_ms < deadline_ms ? (int)(deadline_ms - now_ms) : 0;
-    struct pollfd ended = {.fd = probe->pidfd, .events = POLLIN};
+    struct pollfd ended = {.fd = probe->fd, .events = POLLIN};
     int ready = 0;
     do
         ready = poll(&ended, 1, left);
@@ -105,7 +111,7 @@ static void wait_for(struct disk *disk, struct probe *probe,
         collect(disk, probe);
     else
         give_up(disk, probe, probe_ms);
-    (void)close(probe->pidfd);
+    (void)close(probe->fd);
 }
 
 void disks_probe(struct disk_list *list, unsigned probe_ms)

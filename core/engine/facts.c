@@ -32,8 +32,12 @@ int facts_read(const char *root, const char *path, struct buf *ret)
         ssize_t got = room ? read(fd, room, 4096) : -1;
         if (got < 0 && room && errno == EINTR)
             continue;
-        if (got <= 0)
-            return got < 0 ? -1 : 0;
+        if (got < 0)
+            return -1;
+        if (got == 0) {
+            *room = '\0'; /* callers read it as text */
+            return 0;
+        }
         ret->length += (size_t)got;
     }
     return -1;

@@ -242,3 +242,38 @@ tests_unit_test_store_LDADD = libslipwayserver.la $(UNIT_LIBS)
 tests_unit_test_store_CFLAGS = $(UNIT_CFLAGS)
 
 endif
+check_PROGRAMS += %D%/test-disks
+TESTS += %D%/test-disks
+tests_unit_test_disks_SOURCES = %D%/test-disks.c
+tests_unit_test_disks_LDADD = libslipwayengine.la $(UNIT_LIBS)
+tests_unit_test_disks_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-facts
+TESTS += %D%/test-facts
+tests_unit_test_facts_SOURCES = %D%/test-facts.c
+tests_unit_test_facts_LDADD = libslipwayengine.la $(UNIT_LIBS)
+tests_unit_test_facts_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-handoff
+TESTS += %D%/test-handoff
+tests_unit_test_handoff_SOURCES = %D%/test-handoff.c
+tests_unit_test_handoff_LDADD = libslipwayengine.la $(UNIT_LIBS)
+tests_unit_test_handoff_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-modules
+TESTS += %D%/test-modules
+tests_unit_test_modules_SOURCES = %D%/test-modules.c
+tests_unit_test_modules_LDADD = libslipwayengine.la $(UNIT_LIBS)
+tests_unit_test_modules_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-net-dhcp
+TESTS += %D%/test-net-dhcp
+tests_unit_test_net_dhcp_SOURCES = %D%/test-net-dhcp.c
+tests_unit_test_net_dhcp_LDADD = libslipwayengine.la $(UNIT_LIBS)
+tests_unit_test_net_dhcp_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-personalise
+TESTS += %D%/test-personalise
+tests_unit_test_personalise_SOURCES = %D%/test-personalise.c
+tests_unit_test_personalise_LDADD = libslipwayengine.la $(UNIT_LIBS)
+tests_unit_test_personalise_CFLAGS = $(UNIT_CFLAGS)
