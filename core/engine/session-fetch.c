@@ -3,9 +3,11 @@
 #include "core/engine/session-parts.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "core/image/index.h"
 #include "core/image/manifest.h"
+#include "core/util/json.h"
 
 #define FETCH_TIMEOUT_MS 60000
 #define FETCH_MAX_DAMAGED 3
@@ -61,6 +63,17 @@ static void finish(struct session_fetch *fetch, const uint8_t *data,
     free(fetch);
 }
 
+/* The server itself has found that what it stores is damaged: asking again
+ * would change nothing. */
+static bool is_damaged(const struct http_response *response)
+{
+    if (response->status != 500)
+        return false;
+    AUTO_JSON *problem = session_body(response, NULL);
+    const char *type = json_string_value(json_object_get(problem, "type"));
+    return type && strcmp(type, "/api/v1/problems/damaged") == 0;
+}
+
 static void on_content(void *arg, const struct http_response *response,
                        const struct err *err)
 {
@@ -82,6 +95,12 @@ static void on_content(void *arg, const struct http_response *response,
                       "image verify' and in the server's log",
                       session->server_name, contents[fetch->content].word,
                       digest_hex(&fetch->digest, hex));
+        finish(fetch, NULL, 0, "", &why);
+        return;
+    }
+    if (response && is_damaged(response)) {
+        session_problem(session, response, &why);
+        why.code = ERR_CORRUPT;
         finish(fetch, NULL, 0, "", &why);
         return;
     }

@@ -170,10 +170,9 @@ int pipeline_deliver(struct pipeline *p, const struct digest *name,
                           : check.text);
     else if (!copy)
         rc = err_set(err, ERR_NO_MEMORY, "no memory for an object");
-    if (rc && entry) {
-        entry->state = ENTRY_LOOSE;
+    if (rc) {
         p->progress.refused += rc == ERR_VERIFY;
-    } else if (!rc) {
+    } else {
         entry->state = ENTRY_DELIVERED;
         entry->data = TAKE(copy);
         (void)pthread_cond_signal(&p->work);

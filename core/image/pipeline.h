@@ -92,7 +92,8 @@ int pipeline_next_wanted(struct pipeline *pipeline, unsigned transport,
                          struct digest *ret_name, uint64_t *ret_length);
 /*
  * Hands over an object's bytes, copied.  ERR_VERIFY when they are not that
- * object (it is wanted again), ERR_NOT_FOUND when it is not wanted (any more).
+ * object: the transport that was asked for it tries again or gives it up.
+ * ERR_NOT_FOUND when it is not wanted (any more).
  */
 int pipeline_deliver(struct pipeline *pipeline, const struct digest *name,
                      const void *data, size_t length, struct err *err);

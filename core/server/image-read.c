@@ -111,18 +111,27 @@ static int page_belongs(const struct read_job *job, const struct buf *root,
                    "that index page does not belong to the image");
 }
 
+/* One that is named but not there is damage, not "no such thing". */
+static int get_page(struct read_job *job, const struct digest *page)
+{
+    const struct image_files *files = job->files;
+    char hex[DIGEST_HEX_BYTES];
+    int rc = objects_index_get(files->objects, &files->secret, page,
+                               &job->bytes, &job->err);
+    if (rc == ERR_NOT_FOUND)
+        rc = err_set(&job->err, ERR_CORRUPT, "index file %s is missing",
+                     digest_hex(page, hex));
+    return rc;
+}
+
 static void read_page(void *arg)
 {
     struct read_job *job = arg;
-    const struct image_files *files = job->files;
-    int rc = objects_index_get(files->objects, &files->secret, &job->index_root,
-                               &job->bytes, &job->err);
-    if (rc || digest_equal(&job->page, &job->index_root))
+    if (get_page(job, &job->index_root) ||
+        digest_equal(&job->page, &job->index_root))
         return;
-    rc = page_belongs(job, &job->bytes, &job->err);
-    if (!rc)
-        (void)objects_index_get(files->objects, &files->secret, &job->page,
-                                &job->bytes, &job->err);
+    if (!page_belongs(job, &job->bytes, &job->err))
+        (void)get_page(job, &job->page);
 }
 
 void images_index(struct images *images, const struct digest *manifest,

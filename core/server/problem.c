@@ -10,6 +10,10 @@ static const struct problem catalogue[] = {
     {"internal", 500, "Internal error",
      "slipwayd met a condition that it was not written for. Its log has the "
      "details beside the request id; please report it."},
+    {"damaged", 500, "Stored content is damaged",
+     "What the server has stored no longer has the digest or signature that "
+     "it was stored with; the detail names it. Look after the server's disk, "
+     "then import the image or upload the file again."},
     {"malformed", 400, "Malformed request",
      "The request is not well-formed HTTP, its body is not the JSON it says "
      "it is, or a query argument is not known to this path."},
@@ -95,6 +99,8 @@ static const char *id_for(int code)
         return "forbidden";
     case ERR_TOO_BIG:
         return "too-large";
+    case ERR_CORRUPT:
+        return "damaged";
     case ERR_TIMEOUT:
         return "timeout";
     case ERR_NO_SPACE:

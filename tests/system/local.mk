@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-image_system_tests = %D%/image-import.sh %D%/task-deploy.sh
+image_system_tests = %D%/image-damage.sh %D%/image-import.sh
 dist_check_SCRIPTS += $(image_system_tests)
 TESTS += $(image_system_tests)
 

@@ -71,8 +71,9 @@ static int give_pages(struct driver *d, struct pipeline *p, struct err *err)
     return 0;
 }
 
-static int deliver(struct driver *d, struct pipeline *p,
-                   const struct asked *asked, uint8_t *data, struct err *err)
+static int deliver_once(struct driver *d, struct pipeline *p,
+                        const struct asked *asked, uint8_t *data,
+                        struct err *err)
 {
     size_t length;
     int rc = objects_read(d->objects, &asked->name, data, asked->length,
@@ -84,11 +85,16 @@ static int deliver(struct driver *d, struct pipeline *p,
         return err_set(err, ERR_IO, "nobody counts");
     if (d->flip_every && d->delivered % d->flip_every == 0)
         data[length / 2] ^= 1;
-    rc = pipeline_deliver(p, &asked->name, data, length, err);
-    if (rc == ERR_VERIFY) {
+    return pipeline_deliver(p, &asked->name, data, length, err);
+}
+
+/* Tries again when it was refused, as a transport does. */
+static int deliver(struct driver *d, struct pipeline *p,
+                   const struct asked *asked, uint8_t *data, struct err *err)
+{
+    int rc;
+    while ((rc = deliver_once(d, p, asked, data, err)) == ERR_VERIFY)
         d->refused++;
-        rc = 0;
-    }
     if (d->checkpoint_every && d->delivered % d->checkpoint_every == 0)
         pipeline_checkpoint(p);
     return rc;
