@@ -99,3 +99,20 @@ tests_fuzz_fuzz_message_SOURCES = %D%/fuzz-message.c $(fuzz_main)
 tests_fuzz_fuzz_message_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_message_CFLAGS = $(FUZZ_CFLAGS)
 tests_fuzz_fuzz_message_LDFLAGS = $(FUZZ_LINK)
+
+http_fuzz_targets = tests/fuzz/fuzz-http-head
+if SERVER
+http_fuzz_targets += tests/fuzz/fuzz-http-request
+endif
+check_PROGRAMS += $(http_fuzz_targets)
+if !FUZZERS
+TESTS += $(http_fuzz_targets)
+endif
+tests_fuzz_fuzz_http_head_SOURCES = %D%/fuzz-http-head.c $(fuzz_main)
+tests_fuzz_fuzz_http_head_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_http_head_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_fuzz_http_head_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_http_request_SOURCES = %D%/fuzz-http-request.c $(fuzz_main)
+tests_fuzz_fuzz_http_request_LDADD = libslipwayserver.la $(FUZZ_LIBS)
+tests_fuzz_fuzz_http_request_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_fuzz_http_request_LDFLAGS = $(FUZZ_LINK)

@@ -127,8 +127,12 @@ tests_unit_test_http_get_SOURCES = %D%/test-http-get.c
 tests_unit_test_http_get_LDADD = $(UNIT_LIBS)
 tests_unit_test_http_get_CFLAGS = $(UNIT_CFLAGS)
 if SERVER
-check_PROGRAMS += %D%/test-door-route %D%/test-unicast %D%/test-worker
-TESTS += %D%/test-door-route %D%/test-unicast %D%/test-worker
+check_PROGRAMS += %D%/test-door-route %D%/test-sandbox %D%/test-unicast \
+	%D%/test-worker
+TESTS += %D%/test-door-route %D%/test-sandbox %D%/test-unicast %D%/test-worker
+tests_unit_test_sandbox_SOURCES = %D%/test-sandbox.c
+tests_unit_test_sandbox_LDADD = libslipwayserver.la $(UNIT_LIBS)
+tests_unit_test_sandbox_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_unicast_SOURCES = %D%/test-unicast.c %D%/image-fixture.c \
 	%D%/image-fixture.h
 tests_unit_test_unicast_LDADD = libslipwayserver.la libslipwayengine.la \
