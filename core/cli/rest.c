@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 
 #include <curl/curl.h>
 
@@ -21,7 +22,9 @@ struct transfer {
     struct rest_reply *reply;
     struct progress progress;
     uint64_t sent;
+    struct stat begun; /* the file when its upload began */
     bool short_file;
+    bool changed_file;
     bool too_large;
 };
 
@@ -55,7 +58,19 @@ static size_t on_header(char *data, size_t size, size_t count, void *arg)
     return length;
 }
 
-/* The file's next bytes; a file that became shorter ends the upload. */
+static bool file_changed(const struct transfer *t)
+{
+    struct stat now;
+
+    return fstat(t->request->fd, &now) != 0 ||
+           now.st_size != t->begun.st_size ||
+           now.st_mtim.tv_sec != t->begun.st_mtim.tv_sec ||
+           now.st_mtim.tv_nsec != t->begun.st_mtim.tv_nsec;
+}
+
+/* The file's next bytes.  A file that became shorter ends the upload, and so
+ * does one that was written to meanwhile: its last bytes are not sent, so that
+ * the server has no whole image and keeps none. */
 static size_t on_read(char *data, size_t size, size_t count, void *arg)
 {
     struct transfer *t = arg;
@@ -69,6 +84,10 @@ static size_t on_read(char *data, size_t size, size_t count, void *arg)
     got = pread(t->request->fd, data, room, (off_t)t->sent);
     if (got <= 0) {
         t->short_file = true;
+        return CURL_READFUNC_ABORT;
+    }
+    if (t->sent + (uint64_t)got == t->request->length && file_changed(t)) {
+        t->changed_file = true;
         return CURL_READFUNC_ABORT;
     }
     t->sent += (uint64_t)got;
@@ -217,6 +236,10 @@ static int judge(struct transfer *t, CURLcode code, const char *error)
     if (t->short_file)
         return cli_fail(EXIT_FAILED, "the file became shorter while it was "
                                      "being sent; nothing was kept of it");
+    if (t->changed_file)
+        return cli_fail(EXIT_FAILED,
+                        "the file changed while it was being sent; nothing was "
+                        "kept of it: send it again when nothing writes to it");
     if (t->too_large)
         return cli_fail(EXIT_FAILED, "the server's answer is too large");
     if (code != CURLE_OK && reply->status < 400)
@@ -273,6 +296,9 @@ int rest_call(struct cli *cli, const struct rest_request *request,
         url = NULL;
         return cli_fail(EXIT_FAILED, "no memory is left");
     }
+    if (request->upload && fstat(request->fd, &t.begun) != 0)
+        return cli_fail(EXIT_FAILED, "the file cannot be looked at: %s",
+                        err_errno_text(errno));
     (void)set_common(cli, curl, url, error);
     headers = make_headers(cli, request);
     (void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);

@@ -71,6 +71,19 @@ import cut "$image" --limit-rate 4M --max-time 1 > /dev/null 2>&1
 ok "a cut-off upload is told" wait_line "$TEST_DIR/events" 'image-failed.*cut.*ended after' 20
 is "$(status "$url/images/cut")" 404 "and leaves no image"
 
+# The file changes while the command line sends it.
+truncate -s 1G "$TEST_DIR/changing"
+export SLIPWAY_SERVER=${url%/api/v1} SLIPWAY_CA=$TEST_DIR/state/site/ca.pem SLIPWAY_TOKEN_FILE=$TEST_DIR/state/admin-token
+"$run" slipway image import changing "$TEST_DIR/changing" > "$TEST_DIR/changing.out" 2>&1 &
+client=$!
+wait_line "$TEST_DIR/events" '"image-import".*changing' 20
+echo more >> "$TEST_DIR/changing"
+wait "$client"
+is $? 1 "a file that changes meanwhile is not imported"
+like "$(cat "$TEST_DIR/changing.out")" 'changed while it was being sent' "and the sentence says so"
+ok "the server has noticed" wait_line "$TEST_DIR/events" 'image-failed.*changing' 20
+is "$(status "$url/images/changing")" 404 "and keeps nothing of it"
+
 # The worker is killed.
 import killed "$image" --limit-rate 8M > "$TEST_DIR/killed" 2>&1 &
 client=$!
