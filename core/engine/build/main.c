@@ -223,7 +223,7 @@ static int print_json(const struct pack *pack, struct err *err)
         pack->options->out, "sha256", hex, "machine", pack->options->machine,
         "version", PACKAGE_VERSION, "kernel", pack->release, "trust_sha256",
         pack->trust_digest, "compression", pack->compression, "built_s",
-        (json_int_t)pack->built_s, "parts", pack->parts, "modules",
+        (json_int_t)pack->built_s, "bytes", pack->parts, "modules",
         list_modules(pack), "warnings", pack->warnings);
     AUTO_FREE char *text = json_text(report);
     if (!text)
