@@ -85,10 +85,11 @@ EOF
     bail "mke2fs: $(cat "$TEST_DIR/mke2fs.log")"
   rm -rf "$root"
 }
+# import_image NAME FILE [KIND]
 import_image () {
   "${server_in[@]}" curl -sS --cacert "$state/site/ca.pem" -H "Authorization: Bearer $(cat "$state/admin-token")" \
     -H 'Content-Type: application/octet-stream' -X POST --data-binary "@$2" \
-    "https://$server_address:$tls_port/api/v1/images/$1?kind=disk" > "$TEST_DIR/import.json"
+    "https://$server_address:$tls_port/api/v1/images/$1?kind=${3:-disk}" > "$TEST_DIR/import.json"
   json "$TEST_DIR/import.json" .revision > /dev/null || bail "import: $(cat "$TEST_DIR/import.json")"
 }
 root_of () { dd if="$1" of="$2" bs=512 skip=$root_sector count=$((52 * 2048)) status=none; }

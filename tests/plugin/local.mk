@@ -21,6 +21,7 @@ FIXTURES = \
 	%D%/fixtures/not-a-plugin.c \
 	%D%/fixtures/older.c \
 	%D%/fixtures/rpath.c \
+	%D%/fixtures/services.c \
 	%D%/fixtures/short-descriptor.c \
 	%D%/fixtures/textrel.c \
 	%D%/fixtures/two-symbols.c \

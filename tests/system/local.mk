@@ -8,7 +8,8 @@ SYSTEM_TESTS += %D%/dhcp-clients.sh %D%/tftp-clients.sh
 engine_system_tests = \
 	%D%/engine-deploy.sh \
 	%D%/engine-refusals.sh \
-	%D%/engine-rendezvous.sh
+	%D%/engine-rendezvous.sh \
+	%D%/engine-services.sh
 dist_check_SCRIPTS += $(engine_system_tests)
 TESTS += $(engine_system_tests)
 EXTRA_DIST += tests/lib/engine.sh

@@ -258,6 +258,80 @@ static void test_install_checks_the_host_name_first(void **state)
     free(outcome.result);
 }
 
+/* ---- services ---- */
+
+static void use_service(const char *what, struct outcome *outcome)
+{
+    char with[64], path[4096];
+    struct err err = ERR_INIT;
+
+    (void)snprintf(with, sizeof(with), "{\"what\": \"%s\"}", what);
+    (void)snprintf(path, sizeof(path), "%s/disk",
+                   getenv("TEST_DIR") ? getenv("TEST_DIR") : "/tmp");
+    int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(ftruncate(fd, 4096), 0);
+    memset(outcome, 0, sizeof(*outcome));
+    if (disks_add_file(&outcome->target.disks, path, 512, &err) < 0)
+        fail_msg("%s", err.text);
+    run_step("tests/plugin/built", "services", with, 60000, outcome);
+    char text[8] = "";
+    assert_int_equal(pread(fd, text, 7, 512), 7);
+    assert_string_equal(text, strcmp(what, "write") == 0 ? "written" : "");
+    (void)close(fd);
+    (void)unlink(path);
+    disk_list_done(&outcome->target.disks);
+}
+
+static void expect_service_refused(const char *what, int code,
+                                   const char *sentence)
+{
+    struct outcome outcome;
+
+    use_service(what, &outcome);
+    if (!strstr(outcome.sentence, sentence))
+        fail_msg("%s: '%s' does not say '%s'", what, outcome.sentence,
+                 sentence);
+    assert_int_equal(outcome.code, code);
+    free(outcome.result);
+}
+
+static void test_commands_run_and_end(void **state)
+{
+    struct outcome outcome;
+
+    (void)state;
+    use_service("command", &outcome);
+    assert_string_equal(outcome.sentence, "");
+    assert_string_equal(outcome.result, "{\"errors\":1,\"output\":\"what came "
+                                        "in\",\"status\":7}");
+    free(outcome.result);
+    expect_service_refused("slow-command", ERR_IO, "did not end in time");
+}
+
+static void test_declared_disks_can_be_written(void **state)
+{
+    struct outcome outcome;
+
+    (void)state;
+    use_service("write", &outcome);
+    assert_string_equal(outcome.sentence, "");
+    assert_int_equal(outcome.code, 0);
+    free(outcome.result);
+}
+
+static void test_misuse_of_services_is_refused(void **state)
+{
+    (void)state;
+    expect_service_refused("undeclared", ERR_INVALID,
+                           "has not declared it in prepare");
+    expect_service_refused("early", ERR_INVALID, "only run and verify may");
+    expect_service_refused("late", ERR_INVALID, "only prepare may");
+    expect_service_refused("beyond", ERR_NO_SPACE, "beyond the end of disk");
+    expect_service_refused("blob", ERR_INVALID, "names no image");
+    expect_service_refused("result", ERR_INVALID, "is not a JSON object");
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -271,6 +345,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_floods_are_cut),
         cmocka_unit_test(test_unknown_parameter_is_refused),
         cmocka_unit_test(test_cancel_ends_a_hanging_action),
+        cmocka_unit_test(test_commands_run_and_end),
+        cmocka_unit_test(test_declared_disks_can_be_written),
+        cmocka_unit_test(test_misuse_of_services_is_refused),
         cmocka_unit_test(test_install_without_a_disk_is_refused),
         cmocka_unit_test(test_install_checks_the_host_name_first),
     };

@@ -91,7 +91,8 @@ static void run_engine(struct engine_server *server, struct result *result)
     assert_true(fd >= 0);
     memset(result, 0, sizeof(*result));
     target.loop = setup.loop = loop_new(&seam_real, NULL);
-    target.server = server->name;
+    if (server->trust.server_count == 0) /* else the trust file's */
+        target.server = server->name;
     target.facts = json_pack("{s:{s:s, s:s}}", "system", "vendor", "QEMU",
                              "product", "Standard PC");
     setup.console = console_new(setup.loop, &fd, 1, NULL);
@@ -307,6 +308,26 @@ static void test_foreign_server_is_not_talked_to(void **state)
     engine_server_stop(&server);
 }
 
+static void test_next_server_is_asked(void **state)
+{
+    struct engine_server server = {.epoch = 7};
+    struct result result;
+
+    (void)state;
+    give_plan(&server, 7, "reboot", only_good);
+    engine_server_start(&server);
+    /* Port 1 is nobody's. */
+    (void)snprintf(server.trust.servers[0], SERVER_NAME_BYTES, "127.0.0.1:1");
+    memcpy(server.trust.servers[1], server.name, SERVER_NAME_BYTES);
+    server.trust.server_count = 2;
+    run_engine(&server, &result);
+    assert_int_equal(result.code, 0);
+    assert_int_equal(engine_server_count(&server, "leaving"), 1);
+    expect_screen(&result, "server 127.0.0.1:1 does not answer");
+    expect_screen(&result, "answers again");
+    engine_server_stop(&server);
+}
+
 static void test_silent_server_ends_the_patience(void **state)
 {
     struct engine_server server = {.epoch = 7};
@@ -340,6 +361,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_code_is_shown_until_approved),
         cmocka_unit_test(test_cancel_stops_a_hanging_step),
         cmocka_unit_test(test_foreign_server_is_not_talked_to),
+        cmocka_unit_test(test_next_server_is_asked),
         cmocka_unit_test(test_silent_server_ends_the_patience),
     };
 
