@@ -72,5 +72,5 @@ site_up () {
 slipway () { in_lab "$site_prefix/bin/slipway" "$@"; }
 
 site_engine () {
-  slipway engine build --kernel "$SLIPWAY_CACHE/linux-image.deb" "$@"
+  slipway engine build --kernel-package "$SLIPWAY_CACHE/linux-image.deb" "$@"
 }
