@@ -33,16 +33,6 @@ static void copy_host_name(const struct packet *packet,
     out[n] = '\0';
 }
 
-static void tell_unknown(struct exchange *x, struct lease *lease)
-{
-    if (!x->arch || x->decision.host_id[0] != '\0' ||
-        !dhcp_due(x->dhcp, &lease->unknown_told_ms, TELL_UNKNOWN_MS))
-        return;
-    dhcp_event(x->dhcp, "host-unknown",
-               json_pack("{s:s, s:s, s:s}", "mac", x->client.mac, "uuid",
-                         x->client.uuid, "arch", x->arch->name));
-}
-
 void dhcp_grant(struct exchange *x, struct in_addr address)
 {
     struct dhcp *d = x->dhcp;
@@ -61,7 +51,6 @@ void dhcp_grant(struct exchange *x, struct in_addr address)
         exchange_silent(x, "there is no memory for a lease");
         return;
     }
-    tell_unknown(x, lease);
     struct commit *c = &d->commits[d->commit_count];
     c->key = x->key;
     c->address = address;

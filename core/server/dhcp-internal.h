@@ -28,7 +28,6 @@ enum {
     COMMIT_DELAY_MS = 1,
     RENDEZVOUS_MAX = 1024,   /* engines that wait for their ticket */
     TELL_EVERY_MS = 60000,   /* events and warnings of one kind */
-    TELL_UNKNOWN_MS = 600000, /* event host-unknown of one machine */
     MALFORMED_BURST = 10,    /* malformed packets logged in TELL_EVERY_MS */
     REPLY_NOTE_BYTES = 320,
 };

@@ -39,7 +39,7 @@ struct boot_decision {
 struct dhcp_policy {
     void *arg;
     /* Decides at once, from memory.  Also tells the policy that the firmware
-     * of this machine asks to boot. */
+     * of this machine asks to boot; for an unknown one it raises the event. */
     void (*decide)(void *arg, const struct boot_client *client,
                    uint32_t request_kind, struct boot_decision *ret);
     /* An engine asks for its server: `done` on the loop, now or later, with

@@ -28,6 +28,7 @@ struct hosts {
     void *event_arg;
     struct table by_id;    /* struct host */
     struct table by_alias; /* struct host_alias */
+    struct table by_address; /* struct host: reserved addresses */
     /* Newest first. */
     struct unknown_host unknown[HOSTS_MAX_UNKNOWN];
     size_t unknown_count;

@@ -35,6 +35,7 @@ void hosts_free(struct hosts *hosts)
     for (size_t i = 0; i < hosts->by_id.count; i++)
         host_record_free(hosts->by_id.entries[i].value);
     table_done(&hosts->by_alias);
+    table_done(&hosts->by_address);
     table_done(&hosts->by_id);
     free(hosts);
 }
@@ -53,6 +54,8 @@ static void forget_aliases(struct hosts *hosts, const struct host *host)
     size_t count = host_record_aliases(host, keys);
     for (size_t i = 0; i < count; i++)
         free(table_remove(&hosts->by_alias, keys[i]));
+    if (table_find(&hosts->by_address, host->reserved_address) == host)
+        (void)table_remove(&hosts->by_address, host->reserved_address);
 }
 
 static int enter_aliases(struct hosts *hosts, struct host *host)
@@ -70,7 +73,9 @@ static int enter_aliases(struct hosts *hosts, struct host *host)
             return -1;
         }
     }
-    return 0;
+    return host->reserved_address[0] ? table_add(&hosts->by_address,
+                                                 host->reserved_address, host)
+                                     : 0;
 }
 
 struct host *hosts_enter(struct hosts *hosts, struct host *host)
@@ -88,7 +93,7 @@ struct host *hosts_enter(struct hosts *hosts, struct host *host)
         return NULL;
     }
     if (enter_aliases(hosts, host))
-        log_error("Host '%s' shares a name with another host in memory",
+        log_error("Host '%s' shares a name or address with another host in memory",
                   host->name);
     return host;
 }
@@ -118,6 +123,12 @@ const struct host *host_find_name(const struct hosts *hosts, const char *name)
         return NULL;
     snprintf(key, sizeof(key), "name/%s", name);
     return hosts_by_alias(hosts, key);
+}
+
+const struct host *host_find_reserved(const struct hosts *hosts,
+                                      const char *address)
+{
+    return table_find(&hosts->by_address, address);
 }
 
 const struct host *host_find_any(const struct hosts *hosts, const char *text)

@@ -56,6 +56,9 @@ void hosts_load(struct hosts *hosts, void (*loaded)(void *arg,
 /* NULL when there is none.  Borrowed until the host is deleted. */
 const struct host *host_find(const struct hosts *hosts, const char *id);
 const struct host *host_find_name(const struct hosts *hosts, const char *name);
+/* The host that this address is reserved for. */
+const struct host *host_find_reserved(const struct hosts *hosts,
+                                      const char *address);
 /* By id, name or MAC: what a person may write. */
 const struct host *host_find_any(const struct hosts *hosts, const char *text);
 /* In the order of ids: the first whose id is greater than `after` (NULL = the

@@ -42,7 +42,6 @@ struct lease {
     struct in_addr address;
     enum lease_state state;
     uint64_t until_ms;   /* loop's clock */
-    uint64_t unknown_told_ms; /* when event host-unknown was last raised */
     char host_name[LEASE_NAME_BYTES]; /* [A-Za-z0-9.-]*, the client's wish */
 };
 

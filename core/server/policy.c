@@ -228,6 +228,20 @@ static const char *engine_file(void *arg, const char *machine,
                : NULL;
 }
 
+/* An address that belongs to another machine is not given from the pool. */
+static bool reserved(void *arg, const char *address, const char *mac)
+{
+    const struct policy *policy = arg;
+    const struct host *host =
+        host_find_reserved(policy->spec.hosts, address);
+    if (!host)
+        return false;
+    for (size_t i = 0; i < host->mac_count; i++)
+        if (strcmp(host->macs[i], mac) == 0)
+            return false;
+    return true;
+}
+
 static void event(void *arg, const char *id, void *json)
 {
     const struct policy *policy = arg;
@@ -243,5 +257,6 @@ void policy_fill(struct policy *policy, struct dhcp_policy *ret)
         .recognise = recognise,
         .engine_file = engine_file,
         .event = event,
+        .reserved = reserved,
     };
 }

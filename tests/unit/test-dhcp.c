@@ -602,22 +602,6 @@ static void uefi_firmware_gets_its_boot_file_at_once(void **state)
     world_end(&w);
 }
 
-static void unknown_machine_raises_one_event(void **state)
-{
-    struct world w;
-    struct station s;
-    (void)state;
-    world_start(&w, 22, 2);
-    station_open(&s, &w, 7, "0.0.0.0", 68);
-    assert_true(station_dora(&s, false)); /* its system: not firmware */
-    assert_int_equal(w.events, 0);
-    assert_true(station_dora(&s, true));
-    assert_true(station_dora(&s, true));
-    assert_int_equal(w.events, 1);
-    assert_string_equal(w.last_event, "host-unknown");
-    world_end(&w);
-}
-
 static void port_4011_answers_where_the_request_came_from(void **state)
 {
     struct world w;
@@ -772,7 +756,6 @@ int main(void)
         cmocka_unit_test(nonsense_is_counted_and_ignored),
         cmocka_unit_test(fifty_clients_on_a_bad_network_get_an_address_each),
         cmocka_unit_test(uefi_firmware_gets_its_boot_file_at_once),
-        cmocka_unit_test(unknown_machine_raises_one_event),
         cmocka_unit_test(port_4011_answers_where_the_request_came_from),
         cmocka_unit_test(engine_gets_servers_and_its_ticket),
         cmocka_unit_test(ticket_may_come_later_or_after_the_end),
