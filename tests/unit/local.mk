@@ -281,3 +281,9 @@ TESTS += %D%/test-personalise
 tests_unit_test_personalise_SOURCES = %D%/test-personalise.c
 tests_unit_test_personalise_LDADD = libslipwayengine.la $(UNIT_LIBS)
 tests_unit_test_personalise_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-rendezvous
+TESTS += %D%/test-rendezvous
+tests_unit_test_rendezvous_SOURCES = %D%/test-rendezvous.c
+tests_unit_test_rendezvous_LDADD = libslipwayengine.la $(UNIT_LIBS)
+tests_unit_test_rendezvous_CFLAGS = $(UNIT_CFLAGS)
