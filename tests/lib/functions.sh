@@ -48,13 +48,17 @@ fail () {
 }
 
 # ok NAME COMMAND...: the command succeeds.  not_ok: it fails.
+# Not in a subshell: what the command sets and at_exit stays.
 ok () {
-  local name=$1 output; shift
-  if output=$("$@" 2>&1); then pass "$name"; else fail "$name" "$* gave status $?: $output"; fi
+  local name=$1; shift
+  if "$@" > "$TEST_DIR/ok.output" 2>&1; then pass "$name"
+  else fail "$name" "$* gave status $?: $(cat "$TEST_DIR/ok.output")"; fi
 }
 not_ok () {
-  local name=$1 output; shift
-  if output=$("$@" 2>&1); then fail "$name" "$* succeeded: $output"; else pass "$name"; fi
+  local name=$1; shift
+  if "$@" > "$TEST_DIR/ok.output" 2>&1; then
+    fail "$name" "$* succeeded: $(cat "$TEST_DIR/ok.output")"
+  else pass "$name"; fi
 }
 # is GOT WANTED NAME; like TEXT PATTERN NAME (extended regular expression)
 is () {
