@@ -152,12 +152,22 @@ static void put(struct server *server, struct request *r, const char *name,
               on_changed, c);
 }
 
+/* Whatever is wrong is wrong with the profile: also what it names and is not
+ * there. */
+static void refuse(struct request *r, const struct err *err)
+{
+    if (err->code == ERR_NOT_FOUND)
+        request_problem(r, "invalid", "%s", err->text);
+    else
+        request_fail(r, err);
+}
+
 void api_profile_create(struct server *server, struct request *r)
 {
     char name[PROFILE_NAME_BYTES];
     struct err err = ERR_INIT;
     if (examine(server, request_body(r), name, &err) < 0)
-        request_fail(r, &err);
+        refuse(r, &err);
     else
         put(server, r, name, STORE_NEW);
 }
@@ -169,7 +179,7 @@ void api_profile_put(struct server *server, struct request *r)
     struct err err = ERR_INIT;
     (void)request_if_match(r, &expected);
     if (examine(server, request_body(r), name, &err) < 0)
-        request_fail(r, &err);
+        refuse(r, &err);
     else if (strcmp(name, request_path_value(r, "name")) != 0)
         request_problem(r, "invalid", "$.name: the profile calls itself '%s', "
                         "the path says '%s'", name,

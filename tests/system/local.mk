@@ -15,3 +15,11 @@ TESTS += $(engine_system_tests)
 EXTRA_DIST += tests/lib/engine.sh
 dist_check_SCRIPTS += %D%/cli.sh
 TESTS += %D%/cli.sh
+rest_system_tests = \
+	%D%/rest-api.sh \
+	%D%/rest-hostile.sh \
+	%D%/rest-plugins.sh \
+	%D%/rest-server.sh
+dist_check_SCRIPTS += $(rest_system_tests)
+TESTS += $(rest_system_tests)
+EXTRA_DIST += tests/lib/rest.sh
