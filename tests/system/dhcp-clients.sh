@@ -62,10 +62,19 @@ at_exit 'stop "$(cat "$TEST_DIR/dhclient.pid" 2> /dev/null)"'
 second=$(sed -n 's/.*fixed-address \([0-9.]*\);/\1/p' "$TEST_DIR/dhclient.leases" | tail -n 1)
 ok "another address than the first machine's" test "$second" != "$first" -a -n "$second"
 
+ok "a reservation is made" slipway host add lab-one --mac 52:54:00:aa:00:01 --address "$lab_network.42"
+ok "the machine asks again" udhcpc one
+like "$(cat "$SCRIPT_OUT")" "bound ip=$lab_network\.42 " "and has its reserved address"
+ok "another reservation, in the pool" slipway host add lab-three --mac 52:54:00:aa:00:03 --address "$lab_network.150"
+leases=$(slipway lease list --json)
+is "$(json "$leases" '[.. | objects | select(.mac == "52:54:00:aa:00:01") | .address] | .[0]')" "$lab_network.42" \
+  "the command line lists the lease"
+
 site_kill
 site_start || bail "the server did not start again"
 ok "after kill -9 the first machine gets a lease" udhcpc one
-like "$(cat "$SCRIPT_OUT")" "bound ip=$first " "it is the old one: the log was read back"
+like "$(cat "$SCRIPT_OUT")" "bound ip=$lab_network\.42 " "with its reserved address"
+is "$(grep -c "bound $second " "$site/state/leases.log")" 1 "the other machine's lease is still known"
 
 stop "$(cat "$TEST_DIR/dhclient.pid")"
 ip -n "$lab-two" address replace "$lab_network.60/24" dev eth0
