@@ -39,6 +39,20 @@ static int decide_approve(void *arg, struct task *task,
                              &next->plan, err);
 }
 
+/* An approved machine's further ports are names of its host from now on. */
+static void learn_macs(struct approving *a, const struct session *s)
+{
+    const json_t *list = json_object_get(s->facts, "macs");
+    char macs[MESSAGE_MAX_MACS][18];
+    size_t count = MIN(json_array_size(list), ARRAY_LENGTH(macs));
+    for (size_t i = 0; i < count; i++) {
+        const char *text = json_string_value(json_array_get(list, i));
+        snprintf(macs[i], sizeof(macs[i]), "%s", text ? text : "");
+    }
+    host_learn(a->sessions->hosts, s->host_id, NULL, NULL,
+               (const char (*)[18])macs, count);
+}
+
 static void approved(void *arg, struct task *task, const struct err *err)
 {
     struct approving *a = arg;
@@ -48,6 +62,7 @@ static void approved(void *arg, struct task *task, const struct err *err)
         s->pending = false;
         loop_timer_cancel(s->private_data->forget);
         s->private_data->forget = NULL;
+        learn_macs(a, s);
         session_answer(s);
     }
     a->done(a->arg, err);

@@ -123,9 +123,13 @@ static bool tier_is_console(const struct host *host)
 static json_t *facts_json(const struct message_facts *facts,
                           const char *machine)
 {
-    return json_pack("{s:s, s:s, s:s, s:s, s:s}", "vendor", facts->vendor,
+    json_t *macs = json_array();
+    for (size_t i = 0; i < facts->mac_count; i++)
+        json_array_append_new(macs, json_string(facts->macs[i]));
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o}", "vendor", facts->vendor,
                      "product", facts->product, "serial", facts->serial,
-                     "firmware", facts->firmware, "machine", machine);
+                     "firmware", facts->firmware, "machine", machine, "macs",
+                     macs);
 }
 
 static int check_gates(struct joining *j, const struct host *host,

@@ -191,7 +191,8 @@ static void renew_plan(struct sessions *sessions, struct task *task)
         json_pack("{s:s, s:s}", "text", again, "signature", signature);
 }
 
-static void compose_answer(struct session *session, struct message_plan *ret)
+static void compose_answer(const struct session *session,
+                           struct message_plan *ret)
 {
     struct sessions *sessions = session->private_data->sessions;
     struct task *task = session_task(session);
@@ -240,16 +241,23 @@ static void poll_over(void *arg)
     session_answer(poll->session);
 }
 
-/* Answers if there is something that the engine was not told yet. */
-static void answer_if_new(struct session *session)
+/* True when there is something that the engine was not told yet.  While it
+ * leaves there is nothing to tell; its open poll shows when it is gone. */
+static bool has_news(const struct session *session)
 {
+    const struct task *task = session_task(session);
     struct message_plan answer;
     char mark[80];
-    if (!session->private_data->poll)
-        return;
+    if (task && task->now.state == TASK_LEAVING)
+        return false;
     compose_answer(session, &answer);
     mark_of(&answer, mark);
-    if (strcmp(mark, session->private_data->told) != 0)
+    return strcmp(mark, session->private_data->told) != 0;
+}
+
+static void answer_if_new(struct session *session)
+{
+    if (session->private_data->poll && has_news(session))
         session_answer(session);
 }
 
@@ -258,8 +266,6 @@ struct session_poll *session_plan(struct sessions *sessions,
                                   session_planned *planned, void *arg)
 {
     struct loop *loop = sessions->deploy->loop;
-    struct message_plan answer;
-    char mark[80];
     session_answer(session); /* an older poll gives way */
     struct session_poll *poll = calloc(1, sizeof(*poll));
     if (!poll) {
@@ -270,10 +276,7 @@ struct session_poll *session_plan(struct sessions *sessions,
     }
     *poll = (struct session_poll){session, planned, arg, NULL};
     session->private_data->poll = poll;
-    compose_answer(session, &answer);
-    mark_of(&answer, mark);
-    bool fresh = strcmp(mark, session->private_data->told) != 0 &&
-                 answer.state != MESSAGE_PENDING;
+    bool fresh = !session->pending && has_news(session);
     poll->timer = loop_timer(loop, fresh ? 0 : SESSION_POLL_MS, poll_over,
                              poll);
     return poll;

@@ -263,8 +263,11 @@ static int approve(struct fixture *f, const char *code)
 static void test_an_admin_approves_the_code(void **state)
 {
     struct fixture *f = *state;
+    strcpy(f->e.hello.facts.macs[1], "52:54:00:00:00:77");
+    f->e.hello.facts.mac_count = 2;
     assert_true(engine_hello(&f->e, ""));
     assert_int_equal(f->e.welcome.state, MESSAGE_PENDING);
+    assert_null(host_find_any(f->w.hosts, "52:54:00:00:00:77"));
     assert_int_equal(world_events(&f->w, "session-pending"), 1);
     assert_true(engine_plan(&f->e)); /* after 30 s */
     assert_int_equal(f->e.plan.state, MESSAGE_PENDING);
@@ -276,6 +279,8 @@ static void test_an_admin_approves_the_code(void **state)
         *c = (char)(*c == ' ' ? '-' : *c - 32);
     assert_int_equal(approve(f, f->e.welcome.code), 1);
     assert_int_equal(world_state(f->id), TASK_RUNNING);
+    assert_ptr_equal(host_find_any(f->w.hosts, "52:54:00:00:00:77"),
+                     world_host(&f->w));
     assert_true(engine_plan(&f->e));
     assert_int_equal(f->e.plan.state, MESSAGE_READY);
     assert_non_null(strstr(f->e.plan.text, "\"tier\":\"console\""));

@@ -108,9 +108,6 @@ static void test_a_closed_connection_ends_leaving_at_once(void **state)
     struct session *session = NULL;
     engine_up(&f->e);
     do_steps(&f->e);
-    assert_true(engine_report(&f->e, MESSAGE_LEAVING, 0, false));
-    assert_true(engine_plan(&f->e)); /* told that there is nothing left */
-    assert_int_equal(f->e.plan.state, MESSAGE_LOCAL);
     message_authorization_format(f->e.welcome.session, f->e.welcome.token,
                                  header);
     assert_int_equal(session_authenticate(f->w.sessions, header, &f->e.key,
@@ -118,6 +115,9 @@ static void test_a_closed_connection_ends_leaving_at_once(void **state)
                      0);
     struct session_poll *poll =
         session_plan(f->w.sessions, session, never, NULL);
+    assert_true(engine_report(&f->e, MESSAGE_LEAVING, 0, false));
+    world_settle(&f->w);
+    assert_int_equal(world_state(f->id), TASK_LEAVING);
     session_poll_gone(poll);
     world_settle(&f->w);
     assert_over(f, TASK_SUCCEEDED);
