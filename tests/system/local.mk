@@ -7,6 +7,7 @@ TESTS += $(image_system_tests)
 SYSTEM_TESTS += %D%/dhcp-clients.sh %D%/tftp-clients.sh
 engine_system_tests = \
 	%D%/engine-deploy.sh \
+	%D%/engine-kills.sh \
 	%D%/engine-refusals.sh \
 	%D%/engine-rendezvous.sh \
 	%D%/engine-services.sh
