@@ -91,8 +91,7 @@ static void on_content(void *arg, const struct http_response *response,
     }
     if (response && response->status == 404) {
         (void)err_set(&why, ERR_NOT_FOUND,
-                      "server %s does not have %s %.16s...; look with 'slipway "
-                      "image verify' and in the server's log",
+                      "server %s does not have %s %.16s...; its log says why",
                       session->server_name, contents[fetch->content].word,
                       digest_hex(&fetch->digest, hex));
         finish(fetch, NULL, 0, "", &why);

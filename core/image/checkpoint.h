@@ -32,7 +32,7 @@ void chunk_set_copy(struct chunk_set *to, const struct chunk_set *from);
 int checkpoint_format(const struct chunk_set *set, const struct digest *root,
                       struct buf *ret);
 /* Adds what it names.  ERR_NOT_APPLICABLE: of another image; ERR_CORRUPT. */
-int checkpoint_parse(const void *data, size_t length,
-                     const struct digest *root, struct chunk_set *set);
+int checkpoint_parse(const void *data, size_t length, const struct digest *root,
+                     struct chunk_set *set);
 
 #endif

@@ -10,11 +10,9 @@
 static int failed(const struct device *device, const char *what,
                   uint64_t offset, int number, struct err *err)
 {
-    return err_set_errno(err,
-                         number == ENOSPC || number == EFBIG ? ERR_NO_SPACE
-                                                             : ERR_IO,
-                         number, "%s cannot be %s at byte %" PRIu64,
-                         device->name, what, offset);
+    return err_set_errno(
+        err, number == ENOSPC || number == EFBIG ? ERR_NO_SPACE : ERR_IO,
+        number, "%s cannot be %s at byte %" PRIu64, device->name, what, offset);
 }
 
 int device_read(struct device *device, void *data, size_t length,
@@ -28,8 +26,8 @@ int device_read(struct device *device, void *data, size_t length,
         if (got < 0)
             return failed(device, "read", offset, errno, err);
         if (!got)
-            return err_set(err, ERR_IO, "%s ends at byte %" PRIu64
-                                        ", before the image does",
+            return err_set(err, ERR_IO,
+                           "%s ends at byte %" PRIu64 ", before the image does",
                            device->name, offset);
         at += got;
         offset += (uint64_t)got;

@@ -10,8 +10,8 @@
 
 struct device {
     int fd;
-    const char *name;      /* for sentences: "disk 'vda'" */
-    atomic_bool no_punch;  /* the kernel cannot make holes in it */
+    const char *name;       /* for sentences: "disk 'vda'" */
+    atomic_bool no_punch;   /* the kernel cannot make holes in it */
     atomic_bool no_offload; /* nor write zeros by itself */
 };
 

@@ -78,8 +78,8 @@ int frame_pack(struct frame_packer *packer, uint32_t epoch, const void *plain,
     enum frame_algorithm algorithm = FRAME_ZSTD;
     size_t length = ZSTD_compress2(packer->zstd, body, max - FRAME_HEADER_BYTES,
                                    plain, plain_bytes);
-    if (ZSTD_isError(length) && ZSTD_getErrorCode(length) !=
-                                    ZSTD_error_dstSize_tooSmall)
+    if (ZSTD_isError(length) &&
+        ZSTD_getErrorCode(length) != ZSTD_error_dstSize_tooSmall)
         return err_set(err, ERR_INTERNAL, "a chunk could not be compressed: %s",
                        ZSTD_getErrorName(length));
     if (ZSTD_isError(length) || aligned(FRAME_HEADER_BYTES + length) >= max) {
@@ -140,8 +140,8 @@ int frame_unpack(struct frame_unpacker *unpacker, const uint8_t *frame,
         memcpy(plain, body, plain_bytes);
         return 0;
     }
-    size_t got = ZSTD_decompressDCtx(unpacker->zstd, plain, plain_bytes, body,
-                                     length);
+    size_t got =
+        ZSTD_decompressDCtx(unpacker->zstd, plain, plain_bytes, body, length);
     if (ZSTD_isError(got) || got != plain_bytes)
         return err_set(err, ERR_CORRUPT, "its frame cannot be decompressed: %s",
                        ZSTD_isError(got) ? ZSTD_getErrorName(got)

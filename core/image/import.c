@@ -152,8 +152,8 @@ static void *worker_main(void *arg)
     const struct import_spec *spec = im->spec;
     size_t chunk = (size_t)1 << im->chunk_shift;
     struct worker w = {
-        .packer = frame_packer_new(spec->level ? spec->level
-                                               : FRAME_LEVEL_DEFAULT),
+        .packer =
+            frame_packer_new(spec->level ? spec->level : FRAME_LEVEL_DEFAULT),
         .frame = malloc(frame_max_bytes(chunk)),
         .sealed = malloc(object_max_bytes(chunk)),
     };
@@ -301,8 +301,8 @@ static int put_index(void *arg, const struct digest *digest, const void *data,
                      size_t length, struct err *err)
 {
     struct import *im = arg;
-    return objects_index_put(im->objects, im->spec->secret, digest, data, length,
-                             err);
+    return objects_index_put(im->objects, im->spec->secret, digest, data,
+                             length, err);
 }
 
 static int describe(struct objects *objects, const struct import_spec *spec,
@@ -322,8 +322,8 @@ static int describe(struct objects *objects, const struct import_spec *spec,
 static int make_slots(struct import *im, struct err *err)
 {
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    im->threads = im->spec->threads ? im->spec->threads
-                                    : (unsigned)MAX(processors, 1L);
+    im->threads =
+        im->spec->threads ? im->spec->threads : (unsigned)MAX(processors, 1L);
     im->threads = MIN(im->threads, (unsigned)THREADS_MAX);
     im->slot_count = SLOTS_FOR_EACH_THREAD * im->threads + 1;
     im->slots = calloc(im->slot_count, sizeof(*im->slots));
@@ -332,8 +332,7 @@ static int make_slots(struct import *im, struct err *err)
         im->slots[i].data = malloc((size_t)1 << im->chunk_shift);
         ok = im->slots[i].data;
     }
-    return ok ? 0
-              : err_set(err, ERR_NO_MEMORY, "no memory to import an image");
+    return ok ? 0 : err_set(err, ERR_NO_MEMORY, "no memory to import an image");
 }
 
 static void done(struct import *im)
@@ -369,8 +368,8 @@ int import_run(struct objects *objects, const struct import_spec *spec,
 {
     struct import im = {.spec = spec, .objects = objects};
     struct manifest m = {.kind = spec->kind, .size_bytes = spec->size_bytes};
-    im.chunk_shift = spec->chunk_shift ? spec->chunk_shift
-                                       : CHUNK_SHIFT_DEFAULT;
+    im.chunk_shift =
+        spec->chunk_shift ? spec->chunk_shift : CHUNK_SHIFT_DEFAULT;
     m.chunk_shift = im.chunk_shift;
     m.seal_epoch = spec->secret->epoch;
     m.sector_bytes = spec->sector_bytes ? spec->sector_bytes : 512;

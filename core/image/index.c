@@ -21,8 +21,7 @@ void index_page_free(struct index_page *page)
     if (!page)
         return;
     if (page->records)
-        secret_wipe(page->records,
-                    page->record_count * sizeof(*page->records));
+        secret_wipe(page->records, page->record_count * sizeof(*page->records));
     free(page->records);
     free(page);
 }
@@ -66,8 +65,8 @@ static int root_entries(struct index_root *root, struct cursor *c,
         entry->first_chunk = cursor_le64(c);
         entry->record_count = cursor_le32(c);
         uint32_t reserved = cursor_le32(c);
-        bool in_order = i == 0 ? entry->first_chunk == 0
-                               : entry->first_chunk > before;
+        bool in_order =
+            i == 0 ? entry->first_chunk == 0 : entry->first_chunk > before;
         if (c->bad || reserved || !in_order || !entry->record_count ||
             entry->record_count > INDEX_PAGE_RECORDS ||
             entry->first_chunk >= root->chunk_count)

@@ -42,7 +42,6 @@ int image_kind_parse(const char *word, enum image_kind *ret, struct err *err)
     return 0;
 }
 
-
 static json_t *partition_json(const struct partition *p)
 {
     return json_pack("{s:i, s:I, s:I, s:s, s:s, s:s}", "number", (int)p->number,

@@ -38,7 +38,8 @@ int object_seal(const struct seal_secret *secret, const uint8_t *frame,
                 struct err *err)
 {
     struct object_id id;
-    int rc = object_key(secret, OBJECT_DOMAIN, frame, frame_bytes, &id.key, err);
+    int rc =
+        object_key(secret, OBJECT_DOMAIN, frame, frame_bytes, &id.key, err);
     if (!rc)
         rc = seal(&id.key, NULL, frame, frame_bytes, out, err);
     if (!rc) {

@@ -95,16 +95,6 @@ static int remember(struct objects_batch *batch, const struct digest *name,
     return rc;
 }
 
-/* True when the store has the object; one of a wrong length was damaged and is
- * written again. */
-static bool have(const struct objects_batch *batch, const char *path,
-                 size_t length)
-{
-    struct stat st;
-    return !fstatat(batch->folder_fd, path, &st, AT_SYMLINK_NOFOLLOW) &&
-           S_ISREG(st.st_mode) && (uint64_t)st.st_size == length;
-}
-
 static int commit_some(struct objects_batch *batch, struct err *err);
 
 int objects_put(struct objects_batch *batch, const struct digest *name,
@@ -112,21 +102,20 @@ int objects_put(struct objects_batch *batch, const struct digest *name,
 {
     char path[OBJECTS_PATH_BYTES];
     objects_path(name, "", path);
-    if (have(batch, path, length))
+    if (objects_file_is(batch->folder_fd, path, sealed, length))
         return 0;
     temporary_path(batch, name, path);
-    AUTO_CLOSE int fd = openat(batch->folder_fd, path,
-                               O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-                               FILE_MODE);
+    AUTO_CLOSE int fd =
+        openat(batch->folder_fd, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+               FILE_MODE);
     /* Another thread of this writer is putting the same object; if it fails,
      * the whole import fails. */
     if (fd < 0 && errno == EEXIST)
         return 0;
     if (fd < 0)
-        return err_set_errno(err, errno == ENOSPC || errno == EDQUOT
-                                      ? ERR_NO_SPACE
-                                      : ERR_IO,
-                             errno, "cannot make a file for an object");
+        return err_set_errno(
+            err, errno == ENOSPC || errno == EDQUOT ? ERR_NO_SPACE : ERR_IO,
+            errno, "cannot make a file for an object");
     struct err local = ERR_INIT;
     int rc = file_write_all(fd, sealed, length, &local);
     bool full = false;
@@ -168,10 +157,9 @@ static int commit_some(struct objects_batch *batch, struct err *err)
     (void)pthread_mutex_unlock(&batch->lock);
     int rc = 0;
     if (count && syncfs(batch->folder_fd))
-        rc = err_set_errno(err, errno == ENOSPC || errno == EDQUOT
-                                    ? ERR_NO_SPACE
-                                    : ERR_IO,
-                           errno, "objects could not be brought to the disk");
+        rc = err_set_errno(
+            err, errno == ENOSPC || errno == EDQUOT ? ERR_NO_SPACE : ERR_IO,
+            errno, "objects could not be brought to the disk");
     for (size_t i = 0; i < count; i++) {
         if (!rc)
             rc = name_one(batch, &list[i], err);

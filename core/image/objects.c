@@ -114,7 +114,8 @@ static bool is_temporary(const char *name)
 {
     size_t length = strlen(name);
     size_t suffix = strlen(OBJECTS_TEMPORARY);
-    return length > suffix && !strcmp(name + length - suffix, OBJECTS_TEMPORARY);
+    return length > suffix &&
+           !strcmp(name + length - suffix, OBJECTS_TEMPORARY);
 }
 
 static void sweep_folder(int parent_fd, const char *name)
@@ -147,8 +148,8 @@ int objects_fd(const struct objects *objects, const struct digest *name,
 {
     char path[OBJECTS_PATH_BYTES];
     objects_path(name, "", path);
-    AUTO_CLOSE int fd = openat(objects->objects_fd, path,
-                               O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    AUTO_CLOSE int fd =
+        openat(objects->objects_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     struct stat st;
     if (fd < 0 || fstat(fd, &st))
         return errno == ENOENT
@@ -171,8 +172,7 @@ int objects_read(const struct objects *objects, const struct digest *name,
     if (fd < 0)
         return fd;
     if (length > max)
-        return err_set(err, ERR_CORRUPT,
-                       "object %s is damaged: it is too long",
+        return err_set(err, ERR_CORRUPT, "object %s is damaged: it is too long",
                        digest_hex(name, hex));
     int rc = file_pread_all(fd, data, (size_t)length, 0, err);
     if (rc)
@@ -181,22 +181,41 @@ int objects_read(const struct objects *objects, const struct digest *name,
     return 0;
 }
 
-/* Creates ab/abcd... below `folder_fd`; it being there already is fine, since
- * names are digests. */
+bool objects_file_is(int folder_fd, const char *path, const void *data,
+                     size_t length)
+{
+    uint8_t piece[16384];
+    struct stat st;
+    AUTO_CLOSE int fd =
+        openat(folder_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0 || fstat(fd, &st) || (uint64_t)st.st_size != length)
+        return false;
+    for (size_t at = 0; at < length; at += sizeof(piece)) {
+        size_t some = MIN(sizeof(piece), length - at);
+        if (file_pread_all(fd, piece, some, at, NULL) ||
+            memcmp(piece, (const uint8_t *)data + at, some))
+            return false;
+    }
+    return true;
+}
+
+/* Writes ab/abcd... below `folder_fd` unless it is there with these bytes. */
 static int put_file(int folder_fd, const struct digest *digest,
                     const char *suffix, const void *data, size_t length,
                     struct err *err)
 {
     char path[OBJECTS_PATH_BYTES];
-    struct err local = ERR_INIT;
     objects_path(digest, suffix, path);
+    if (objects_file_is(folder_fd, path, data, length))
+        return 0;
     int rc = objects_make_folder(folder_fd, path, err);
-    if (rc)
-        return rc;
-    rc = file_create(folder_fd, path, data, length, FILE_MODE, &local);
-    if (rc && rc != ERR_CONFLICT)
-        return err_set(err, rc, "%s", local.text);
-    return 0;
+    if (!rc)
+        rc = file_write(folder_fd, path, data, length, FILE_MODE, err);
+    /* That synced the folder of the file, not the folder's own name. */
+    if (!rc && fsync(folder_fd))
+        rc = err_set_errno(err, ERR_IO, errno,
+                           "the index could not be brought to the disk");
+    return rc;
 }
 
 int objects_index_put(struct objects *objects, const struct seal_secret *secret,
@@ -259,8 +278,8 @@ int objects_index_get(const struct objects *objects,
                       struct err *err)
 {
     char path[OBJECTS_PATH_BYTES];
-    AUTO_BUF file = BUF_INIT(INDEX_FILE_HEADER_BYTES + INDEX_MAX_BYTES +
-                             SEAL_TAG_BYTES);
+    AUTO_BUF file =
+        BUF_INIT(INDEX_FILE_HEADER_BYTES + INDEX_MAX_BYTES + SEAL_TAG_BYTES);
     objects_path(digest, "", path);
     buf_clear(ret);
     int rc = file_read(objects->index_fd, path, &file, err);

@@ -42,8 +42,8 @@ struct objects_batch;
 struct objects_batch *objects_batch_new(struct objects *objects);
 /* What was put and not committed is removed. */
 void objects_batch_free(struct objects_batch *batch);
-/* Puts an object unless the store has it.  Commits by itself from time to
- * time.  ERR_NO_SPACE when the disk is full. */
+/* Puts an object unless the store has it; one that was damaged is replaced.
+ * Commits by itself from time to time.  ERR_NO_SPACE when the disk is full. */
 int objects_put(struct objects_batch *batch, const struct digest *name,
                 const void *sealed, size_t length, struct err *err);
 /* Everything put so far is on the disk and has its name. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The tables themselves, without a look into the partitions: for partition.c. */
+/* The tables themselves, without a look into the partitions: for partition.c.
+ */
 #ifndef CORE_IMAGE_PARTITION_TABLE_H
 #define CORE_IMAGE_PARTITION_TABLE_H
 

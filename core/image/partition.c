@@ -12,7 +12,8 @@
 #define TYPE_ESP "c12a7328-f81f-11d2-ba4b-00a0c93ec93b"
 #define EXT_LAST_MOUNTED (1024 + 136) /* s_last_mounted, 64 bytes */
 
-/* Discoverable Partitions Specification: root of x86-64, x86, arm64, ppc64le. */
+/* Discoverable Partitions Specification: root of x86-64, x86, arm64, ppc64le.
+ */
 static const char *const root_types[] = {
     "4f68bce3-e8cd-4db1-96e7-fbcaf984b709",
     "44479540-f297-41b2-9af7-d131d5f0458a",
@@ -22,8 +23,7 @@ static const char *const root_types[] = {
 
 static bool is_esp(const struct partition *p)
 {
-    return !strcmp(p->type, TYPE_ESP) ||
-           !strcmp(p->type, "0xef");
+    return !strcmp(p->type, TYPE_ESP) || !strcmp(p->type, "0xef");
 }
 
 static bool is_root_type(const struct partition *p)
@@ -63,7 +63,8 @@ static int look(partition_read *read, void *arg, uint8_t *head,
                 struct partitions *all, struct partition *p,
                 struct guess *guess, struct err *err)
 {
-    size_t length = (size_t)MIN(p->length_bytes, (uint64_t)PARTITION_HEAD_BYTES);
+    size_t length =
+        (size_t)MIN(p->length_bytes, (uint64_t)PARTITION_HEAD_BYTES);
     memset(head, 0, PARTITION_HEAD_BYTES);
     int rc = read(arg, head, length, p->start_bytes, err);
     if (rc)
@@ -74,9 +75,8 @@ static int look(partition_read *read, void *arg, uint8_t *head,
         all->boots_uefi = !strcmp(p->file_system, "vfat");
     }
     unsigned score = root_score(p, head);
-    if (score > guess->score ||
-        (score && score == guess->score &&
-         p->length_bytes > guess->length_bytes)) {
+    if (score > guess->score || (score && score == guess->score &&
+                                 p->length_bytes > guess->length_bytes)) {
         *guess = (struct guess){score, p->length_bytes};
         all->root = p->number;
     }
@@ -91,7 +91,8 @@ int partitions_read(partition_read *read, void *arg, uint64_t size_bytes,
     if (!head)
         return err_set(err, ERR_NO_MEMORY, "no memory for a partition table");
     *ret = (struct partitions){.table = "none"};
-    int rc = partition_table_read(read, arg, size_bytes, sector_bytes, ret, err);
+    int rc =
+        partition_table_read(read, arg, size_bytes, sector_bytes, ret, err);
     struct guess guess = {0};
     for (size_t i = 0; !rc && i < ret->count; i++)
         rc = look(read, arg, head, ret, &ret->list[i], &guess, err);

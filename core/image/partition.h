@@ -14,7 +14,7 @@
 #include "core/util/err.h"
 
 #define PARTITIONS_MAX 128
-#define PARTITION_TYPE_BYTES 37 /* GUID text, or "0x83" */
+#define PARTITION_TYPE_BYTES 37  /* GUID text, or "0x83" */
 #define PARTITION_NAME_BYTES 109 /* 36 UTF-16 units as UTF-8, and NUL */
 
 struct partition {
@@ -30,8 +30,8 @@ struct partitions {
     const char *table; /* "gpt", "mbr" or "none" */
     size_t count;
     struct partition list[PARTITIONS_MAX];
-    unsigned esp;  /* number of the EFI system partition, 0 = none */
-    unsigned root; /* number of the root file system, 0 = not found */
+    unsigned esp;    /* number of the EFI system partition, 0 = none */
+    unsigned root;   /* number of the root file system, 0 = not found */
     bool boots_uefi; /* has an EFI system partition with a FAT file system */
     bool boots_bios; /* has boot code in its first sector */
 };

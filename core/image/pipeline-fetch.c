@@ -27,8 +27,8 @@ static int add_target(struct entry *entry, struct open_page *page,
                       uint32_t record)
 {
     if (entry->target_count == entry->target_capacity) {
-        size_t capacity = entry->target_capacity ? 2 * entry->target_capacity
-                                                 : 1;
+        size_t capacity =
+            entry->target_capacity ? 2 * entry->target_capacity : 1;
         struct target *targets =
             reallocarray(entry->targets, capacity, sizeof(*targets));
         if (!targets)
@@ -66,8 +66,8 @@ static enum claim claim(struct pipeline *p, struct open_page *page,
     if (entry)
         return add_target(entry, page, record) ? CLAIM_FULL : CLAIM_JOINED;
     /* One object always fits, or nothing would ever move. */
-    if (p->reserved_bytes && p->reserved_bytes + r->object_bytes >
-                                 p->budget_bytes)
+    if (p->reserved_bytes &&
+        p->reserved_bytes + r->object_bytes > p->budget_bytes)
         return CLAIM_FULL;
     entry = free_entry(p);
     if (!entry || add_target(entry, page, record))
@@ -142,8 +142,7 @@ static struct entry *find_expected(struct pipeline *p,
                                    const struct digest *name)
 {
     struct entry *entry = find_entry(p, name);
-    return entry && (entry->state == ENTRY_ASKED ||
-                     entry->state == ENTRY_LOOSE)
+    return entry && (entry->state == ENTRY_ASKED || entry->state == ENTRY_LOOSE)
                ? entry
                : NULL;
 }

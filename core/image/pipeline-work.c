@@ -42,8 +42,8 @@ static bool find_local(struct pipeline *p, struct job *job)
             uint64_t run = page->page->records[page->local_from].run;
             if (work->state != RECORD_LOCAL || work->taken_chunks == run)
                 continue;
-            uint64_t some = MIN(run - work->taken_chunks,
-                                (uint64_t)PIPELINE_PIECE_CHUNKS);
+            uint64_t some =
+                MIN(run - work->taken_chunks, (uint64_t)PIPELINE_PIECE_CHUNKS);
             *job = (struct job){.kind = JOB_LOCAL,
                                 .page = page,
                                 .record = page->local_from,
@@ -92,12 +92,13 @@ static int write_entry(struct pipeline *p, struct pipeline_thread *t,
                        const struct entry *entry, struct err *err)
 {
     const struct target *first = &entry->targets[0];
-    const struct index_record *record = &first->page->page->records[first->record];
-    size_t plain_bytes =
-        index_chunk_bytes(p->root, first->page->work[first->record].first_chunk);
-    int rc = object_open_checked(t->unpacker, &record->id, entry->data,
-                                 entry->bytes, t->frame, t->plain, plain_bytes,
-                                 err);
+    const struct index_record *record =
+        &first->page->page->records[first->record];
+    size_t plain_bytes = index_chunk_bytes(
+        p->root, first->page->work[first->record].first_chunk);
+    int rc =
+        object_open_checked(t->unpacker, &record->id, entry->data, entry->bytes,
+                            t->frame, t->plain, plain_bytes, err);
     for (size_t i = 0; !rc && i < entry->target_count; i++) {
         const struct target *target = &entry->targets[i];
         uint64_t chunk = target->page->work[target->record].first_chunk;
@@ -138,8 +139,8 @@ static bool is_excluded(const struct pipeline *p, uint64_t chunk)
     uint64_t bytes = index_chunk_bytes(p->root, chunk);
     for (size_t i = 0; i < p->excluded_count; i++) {
         const struct pipeline_range *range = &p->excluded[i];
-        if (range->offset < start + bytes && start < range->offset +
-                                                         range->length)
+        if (range->offset < start + bytes &&
+            start < range->offset + range->length)
             return true;
     }
     return false;
@@ -151,8 +152,8 @@ static int compare_chunk(struct pipeline *p, struct pipeline_thread *t,
                          bool *ret_equal, struct err *err)
 {
     size_t bytes = index_chunk_bytes(p->root, chunk);
-    int rc = device_read(&p->device, t->plain, bytes, chunk << p->chunk_shift,
-                         err);
+    int rc =
+        device_read(&p->device, t->plain, bytes, chunk << p->chunk_shift, err);
     if (rc && p->mode == PIPELINE_RESUME) {
         *ret_equal = false; /* writing may mend an unreadable place */
         return 0;

@@ -35,13 +35,13 @@ static int check_device(const struct pipeline_spec *spec, struct err *err)
 static int plan_memory(struct pipeline *p, const struct pipeline_spec *spec,
                        struct err *err)
 {
-    uint64_t memory = spec->memory_bytes ? spec->memory_bytes
-                                         : PIPELINE_DEFAULT_MEMORY;
+    uint64_t memory =
+        spec->memory_bytes ? spec->memory_bytes : PIPELINE_DEFAULT_MEMORY;
     size_t chunk = (size_t)1 << p->chunk_shift;
     uint64_t one_thread = chunk + object_max_bytes(chunk);
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    unsigned threads = spec->threads ? spec->threads
-                                     : (unsigned)MAX(processors, 1L);
+    unsigned threads =
+        spec->threads ? spec->threads : (unsigned)MAX(processors, 1L);
     threads = MIN(threads, (unsigned)PIPELINE_MAX_THREADS);
     /* At most half for the threads, so that the network stays busy. */
     while (threads > 1 && threads * one_thread > memory / 2)
@@ -66,8 +66,8 @@ static int copy_spec(struct pipeline *p, const struct pipeline_spec *spec,
     p->index_root = spec->manifest->index_root;
     p->chunk_shift = spec->manifest->chunk_shift;
     p->size_bytes = spec->manifest->size_bytes;
-    p->chunk_count = (p->size_bytes + (UINT64_C(1) << p->chunk_shift) - 1) >>
-                     p->chunk_shift;
+    p->chunk_count =
+        (p->size_bytes + (UINT64_C(1) << p->chunk_shift) - 1) >> p->chunk_shift;
     p->wake = spec->wake;
     p->on_checkpoint = spec->on_checkpoint;
     p->arg = spec->arg;

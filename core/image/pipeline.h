@@ -28,13 +28,13 @@ struct pipeline_range {
 
 struct pipeline_spec {
     enum pipeline_mode mode;
-    int fd;                 /* block device or file, read and write; borrowed */
-    const char *device;     /* for sentences: "disk 'vda'"; kept by reference */
-    uint64_t device_bytes;  /* how much it holds */
-    uint32_t sector_bytes;  /* its logical sectors; 0 = does not matter */
+    int fd;                /* block device or file, read and write; borrowed */
+    const char *device;    /* for sentences: "disk 'vda'"; kept by reference */
+    uint64_t device_bytes; /* how much it holds */
+    uint32_t sector_bytes; /* its logical sectors; 0 = does not matter */
     const struct manifest *manifest; /* verified; copied */
-    unsigned threads;       /* 0 = one for each processor, at most 16 */
-    uint64_t memory_bytes;  /* for chunks and objects; 0 = 64 MiB */
+    unsigned threads;      /* 0 = one for each processor, at most 16 */
+    uint64_t memory_bytes; /* for chunks and objects; 0 = 64 MiB */
     /* Ranges of bytes to leave out of PIPELINE_VERIFY: chunks that touch one
      * are not compared.  Copied. */
     const struct pipeline_range *excluded;
@@ -59,8 +59,8 @@ struct pipeline_progress {
     uint64_t done_bytes;    /* known to be right, holes included */
     uint64_t fetched_bytes; /* sealed bytes delivered and accepted */
     uint64_t written_bytes;
-    uint64_t kept_bytes;    /* were right already */
-    uint64_t refused;       /* objects delivered damaged */
+    uint64_t kept_bytes; /* were right already */
+    uint64_t refused;    /* objects delivered damaged */
 };
 
 struct pipeline;

@@ -27,7 +27,7 @@ DEFINE_AUTO(image_reader, struct image_reader, image_reader_free)
 struct image_damage {
     void (*found)(void *arg, const struct err *what); /* one sentence each */
     void *arg;
-    unsigned count;   /* set by the check, also `first` */
+    unsigned count; /* set by the check, also `first` */
     struct err first;
 };
 

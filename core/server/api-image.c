@@ -112,7 +112,7 @@ static void upload_over(void *arg, uint64_t length, const struct err *err)
 {
     struct import_request *i = arg;
     (void)length; /* the worker has counted */
-    (void)err;    /* an early end reaches the worker too, which says it better */
+    (void)err; /* an early end reaches the worker too, which says it better */
     i->uploaded = true;
     reply_when_over(i);
 }

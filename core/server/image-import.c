@@ -62,10 +62,9 @@ static void import_free(struct image_import *import)
 static void emit(struct image_import *import, const char *id,
                  const struct image *image, const char *message)
 {
-    json_t *json =
-        json_pack("{s:s, s:s*, s:s*, s:s}", "name", import->name, "image",
-                  image ? image->id : NULL, "message", message, "actor",
-                  import->actor);
+    json_t *json = json_pack("{s:s, s:s*, s:s*, s:s}", "name", import->name,
+                             "image", image ? image->id : NULL, "message",
+                             message, "actor", import->actor);
     events_emit(import->images->server->events, id, json);
 }
 
@@ -176,11 +175,10 @@ static int take_result(struct image_import *import, const json_t *json,
     if (!m)
         return err_set(err, ERR_NO_MEMORY, "no memory for a manifest");
     int rc = manifest_parse(text, strlen(text), m, err);
-    if (!rc && (strcmp(m->name, import->name) ||
-                m->kind != import->spec.kind ||
+    if (!rc && (strcmp(m->name, import->name) || m->kind != import->spec.kind ||
                 m->size_bytes != import->spec.size_bytes))
-        rc = err_set(err, ERR_INTERNAL,
-                     "the import worker made something else");
+        rc =
+            err_set(err, ERR_INTERNAL, "the import worker made something else");
     if (rc) {
         free(m);
         return rc;
@@ -200,11 +198,11 @@ static int take_result(struct image_import *import, const json_t *json,
 
 static void told_progress(struct image_import *import, const json_t *head)
 {
-    json_t *json = json_pack(
-        "{s:s, s:O*, s:O*, s:I}", "name", import->name, "done_bytes",
-        json_object_get(head, "done_bytes"), "stored_bytes",
-        json_object_get(head, "stored_bytes"), "size_bytes",
-        (json_int_t)import->spec.size_bytes);
+    json_t *json =
+        json_pack("{s:s, s:O*, s:O*, s:I}", "name", import->name, "done_bytes",
+                  json_object_get(head, "done_bytes"), "stored_bytes",
+                  json_object_get(head, "stored_bytes"), "size_bytes",
+                  (json_int_t)import->spec.size_bytes);
     events_emit(import->images->server->events, "image-import", json);
 }
 
@@ -225,8 +223,8 @@ static void on_message(void *arg, struct channel_message *message)
     if (type && !strcmp(type, "progress")) {
         told_progress(import, message->head);
     } else if (type && !strcmp(type, "imported")) {
-        int rc = take_result(import,
-                             json_object_get(message->head, "manifest"), &err);
+        int rc = take_result(import, json_object_get(message->head, "manifest"),
+                             &err);
         end_worker(import);
         if (rc)
             fail(import, rc, err.text);
@@ -275,12 +273,12 @@ static int start_worker(struct image_import *import, int pipe_fd,
                                           &handlers, import, err);
     if (!import->worker)
         return err->code;
-    json_t *head = json_pack(
-        "{s:s, s:s, s:s, s:I, s:I, s:I}", "type", "import", "name",
-        import->name, "kind", image_kind_word(import->spec.kind), "size_bytes",
-        (json_int_t)import->spec.size_bytes, "sector_bytes",
-        (json_int_t)import->spec.sector_bytes, "epoch",
-        (json_int_t)secret->epoch);
+    json_t *head =
+        json_pack("{s:s, s:s, s:s, s:I, s:I, s:I}", "type", "import", "name",
+                  import->name, "kind", image_kind_word(import->spec.kind),
+                  "size_bytes", (json_int_t)import->spec.size_bytes,
+                  "sector_bytes", (json_int_t)import->spec.sector_bytes,
+                  "epoch", (json_int_t)secret->epoch);
     return worker_process_send(import->worker, head, secret->key.bytes,
                                sizeof(secret->key.bytes), fds, IMPORT_FDS, err);
 }

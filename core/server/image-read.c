@@ -29,8 +29,8 @@ static struct read_job *job_new(struct images *images,
     job->files = image_files_ref(images->files);
     job->manifest = *manifest;
     job->arg = arg;
-    buf_init(&job->bytes, MAX(INDEX_MAX_BYTES + SEAL_TAG_BYTES,
-                              MANIFEST_MAX_BYTES));
+    buf_init(&job->bytes,
+             MAX(INDEX_MAX_BYTES + SEAL_TAG_BYTES, MANIFEST_MAX_BYTES));
     return job;
 }
 
@@ -54,8 +54,7 @@ static void finish(void *arg)
 static void submit(struct images *images, struct read_job *job,
                    void (*work)(void *arg))
 {
-    if (!job->err.code &&
-        !pool_submit(images->server->pool, work, finish, job))
+    if (!job->err.code && !pool_submit(images->server->pool, work, finish, job))
         return;
     if (!job->err.code)
         (void)err_set(&job->err, ERR_UNAVAILABLE,

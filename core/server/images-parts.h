@@ -38,8 +38,7 @@ void image_files_unref(struct image_files *files);
 /* Puts a document that is in the store into the table.  Borrowed; NULL with
  * err. */
 const struct image *images_remember(struct images *images,
-                                    const struct image *image,
-                                    struct err *err);
+                                    const struct image *image, struct err *err);
 /* The number for the next content of this name. */
 uint64_t images_next_revision(const struct images *images, const char *name);
 void image_set_id(struct image *image);

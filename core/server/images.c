@@ -40,8 +40,8 @@ void image_files_unref(struct image_files *files)
 
 static struct image_files *open_files(struct server *server, struct err *err)
 {
-    AUTO_CLOSE int state_fd = open(server->config->state_dir,
-                                   O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    AUTO_CLOSE int state_fd =
+        open(server->config->state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (state_fd < 0) {
         (void)err_set_errno(err, ERR_IO, errno, "cannot open '%s'",
                             server->config->state_dir);
@@ -110,11 +110,10 @@ void image_key(const struct image *image, char out[IMAGE_KEY_BYTES])
 json_t *image_document(const struct image *image)
 {
     json_t *json = image_json(image);
-    if (json && (json_object_set_new(json, "schema",
-                                     json_integer(IMAGE_SCHEMA)) ||
-                 json_object_set_new(json, "deleted",
-                                     json_boolean(image->deleted)) ||
-                 json_object_del(json, "id"))) {
+    if (json &&
+        (json_object_set_new(json, "schema", json_integer(IMAGE_SCHEMA)) ||
+         json_object_set_new(json, "deleted", json_boolean(image->deleted)) ||
+         json_object_del(json, "id"))) {
         json_decref(json);
         json = NULL;
     }
@@ -127,9 +126,9 @@ json_t *image_json(const struct image *image)
     char root[DIGEST_HEX_BYTES];
     return json_pack(
         "{s:s, s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:s, s:s, s:s}", "id",
-        image->id, "name", image->name, "revision",
-        (json_int_t)image->revision, "kind", image_kind_word(image->kind),
-        "size_bytes", (json_int_t)image->size_bytes, "stored_bytes",
+        image->id, "name", image->name, "revision", (json_int_t)image->revision,
+        "kind", image_kind_word(image->kind), "size_bytes",
+        (json_int_t)image->size_bytes, "stored_bytes",
         (json_int_t)image->stored_bytes, "sector_bytes",
         (json_int_t)image->sector_bytes, "made_s", (json_int_t)image->made_s,
         "manifest", digest_hex(&image->manifest, manifest), "index_root",
@@ -157,8 +156,7 @@ static int parse_document(const struct store_doc *doc, struct image *ret,
     const char *kind = json_get_text(&r, "kind");
     image.size_bytes = json_get_u64(&r, "size_bytes", 1, IMAGE_BYTES_MAX);
     image.stored_bytes = json_get_u64(&r, "stored_bytes", 0, INT64_MAX);
-    image.sector_bytes =
-        (uint32_t)json_get_u64(&r, "sector_bytes", 1, 65536);
+    image.sector_bytes = (uint32_t)json_get_u64(&r, "sector_bytes", 1, 65536);
     image.made_s = (int64_t)json_get_u64(&r, "made_s", 0, INT64_MAX);
     get_digest(&r, "manifest", &image.manifest);
     get_digest(&r, "index_root", &image.index_root);

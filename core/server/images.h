@@ -54,8 +54,8 @@ json_t *image_json(const struct image *image);
 
 /* Asked before an image is deleted: a sentence naming what needs it in `why`,
  * or false.  The tasks set this. */
-typedef bool image_in_use(void *arg, const struct image *image,
-                          char *why, size_t why_bytes);
+typedef bool image_in_use(void *arg, const struct image *image, char *why,
+                          size_t why_bytes);
 void images_set_in_use(struct images *images, image_in_use *in_use, void *arg);
 /* ERR_CONFLICT while it is in use or its document has another revision; `done`
  * is called only when 0 is returned. */

@@ -131,11 +131,10 @@ int import_worker_main(void)
     if (!receive(&job, &err))
         manifest = run(&job, &err);
     secret_wipe(&job.secret, sizeof(job.secret));
-    json_t *reply =
-        manifest ? json_pack("{s:s, s:o}", "type", "imported", "manifest",
-                             manifest)
-                 : json_pack("{s:s, s:i, s:s}", "type", "failed", "code",
-                             err.code, "message", err.text);
+    json_t *reply = manifest ? json_pack("{s:s, s:o}", "type", "imported",
+                                         "manifest", manifest)
+                             : json_pack("{s:s, s:i, s:s}", "type", "failed",
+                                         "code", err.code, "message", err.text);
     if (channel_send_now(WORKER_CHANNEL_FD, reply, NULL, 0, NULL, 0, &err)) {
         log_error("the result of an import was lost: %s", err.text);
         return 1;

@@ -26,7 +26,8 @@
 #define IN_FLIGHT 32
 #define MAX_OPEN_FOLDERS 16
 
-static const struct seal_secret secret = {1, {"a secret of 32 bytes for tests!"}};
+static const struct seal_secret secret = {1,
+                                          {"a secret of 32 bytes for tests!"}};
 
 static int complain(const struct err *err)
 {
@@ -72,8 +73,7 @@ static int make_sample(const char *path, uint64_t mib)
         open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     sample.fd = fd;
     sample.left = mib * MIB * 3 / 4;
-    if (fd < 0 ||
-        nftw("/usr", append_file, MAX_OPEN_FOLDERS, FTW_PHYS) < 0 ||
+    if (fd < 0 || nftw("/usr", append_file, MAX_OPEN_FOLDERS, FTW_PHYS) < 0 ||
         ftruncate(fd, (off_t)(mib * MIB)))
         return 1;
     return fsync(fd) ? 1 : 0;

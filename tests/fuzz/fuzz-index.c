@@ -11,9 +11,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void parse_page(const uint8_t *data, size_t size)
 {
     struct index_root_entry entry = {.first_chunk = 0};
-    struct index_root root = {.chunk_shift = CHUNK_SHIFT_MIN,
-                              .page_count = 1,
-                              .pages = &entry};
+    struct index_root root = {
+        .chunk_shift = CHUNK_SHIFT_MIN, .page_count = 1, .pages = &entry};
     if (size < INDEX_PAGE_HEADER_BYTES + INDEX_RECORD_BYTES)
         return;
     digest_of(data, size, &entry.page);

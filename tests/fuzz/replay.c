@@ -45,8 +45,8 @@ static int corpus_path(const char *program, char *out, size_t bytes)
     name = strstr(name, "fuzz-");
     if (!name)
         return -1;
-    int used = snprintf(out, bytes, "%s/tests/fuzz/corpus/%s",
-                        top ? top : ".", name + strlen("fuzz-"));
+    int used = snprintf(out, bytes, "%s/tests/fuzz/corpus/%s", top ? top : ".",
+                        name + strlen("fuzz-"));
     return used > 0 && (size_t)used < bytes ? 0 : -1;
 }
 

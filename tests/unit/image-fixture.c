@@ -97,8 +97,8 @@ uint8_t *fixture_image(struct fixture *f, size_t size)
 
 int fixture_file(struct fixture *f, const char *name, size_t size)
 {
-    int fd = openat(f->dir_fd, name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC,
-                    0600);
+    int fd =
+        openat(f->dir_fd, name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     assert_true(fd >= 0);
     uint8_t *image = fixture_image(f, size);
     assert_int_equal(file_write_all(fd, image, size, NULL), 0);

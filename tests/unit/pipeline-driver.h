@@ -12,12 +12,12 @@
 struct driver {
     const struct objects *objects;
     const struct seal_secret *secret;
-    unsigned max_in_flight;  /* objects asked for before one is delivered */
+    unsigned max_in_flight;   /* objects asked for before one is delivered */
     uint64_t deliver_at_most; /* then it stops; 0 = no limit */
-    bool reverse;            /* deliver the last one that was asked for first */
-    unsigned flip_every;     /* each n-th delivery has a flipped bit; 0 = none */
+    bool reverse;        /* deliver the last one that was asked for first */
+    unsigned flip_every; /* each n-th delivery has a flipped bit; 0 = none */
     unsigned checkpoint_every; /* deliveries; 0 = none */
-    int count_fd; /* gets a byte for each delivery; 0 = none */
+    int count_fd;              /* gets a byte for each delivery; 0 = none */
     /* Results. */
     uint64_t delivered;
     uint64_t refused;

@@ -14,7 +14,8 @@
 
 #define CHUNK ((size_t)1 << CHUNK_SHIFT_MIN)
 
-static const struct seal_secret secret = {7, {"a secret of 32 bytes for tests!"}};
+static const struct seal_secret secret = {7,
+                                          {"a secret of 32 bytes for tests!"}};
 
 static void fill_text(uint8_t *data, size_t length)
 {
@@ -93,9 +94,9 @@ static void damaged_frames_are_refused(void **state)
     assert_int_equal(frame_unpack(u, frame, bytes, plain, CHUNK - 1, NULL),
                      ERR_CORRUPT);
     memset(frame + bytes, 0, FRAME_ALIGN_BYTES);
-    assert_int_equal(frame_unpack(u, frame, bytes + FRAME_ALIGN_BYTES, plain,
-                                  CHUNK, NULL),
-                     ERR_CORRUPT);
+    assert_int_equal(
+        frame_unpack(u, frame, bytes + FRAME_ALIGN_BYTES, plain, CHUNK, NULL),
+        ERR_CORRUPT);
     assert_int_equal(frame_unpack(u, frame, bytes - 1, plain, CHUNK, NULL),
                      ERR_CORRUPT);
     frame[bytes - 1] ^= 1;
@@ -131,9 +132,8 @@ static void three_levels_give_three_keys(void **state)
     fill_text(plain, CHUNK);
     for (size_t i = 0; i < 3; i++) {
         size_t bytes = pack(levels[i], plain, CHUNK, frame, &algorithm);
-        assert_int_equal(object_seal(&secret, frame, bytes, sealed, &ids[i],
-                                     NULL),
-                         0);
+        assert_int_equal(
+            object_seal(&secret, frame, bytes, sealed, &ids[i], NULL), 0);
     }
     for (size_t i = 0; i < 3; i++) {
         assert_memory_not_equal(ids[i].key.bytes, ids[(i + 1) % 3].key.bytes,
@@ -215,8 +215,8 @@ static int shelve(void *arg, const struct digest *digest, const void *data,
         return err_set(err, ERR_NO_SPACE, "the shelf is full");
     shelf->digests[shelf->count] = *digest;
     buf_init(&shelf->bytes[shelf->count], INDEX_MAX_BYTES);
-    assert_int_equal(
-        buf_append(&shelf->bytes[shelf->count++], data, length), 0);
+    assert_int_equal(buf_append(&shelf->bytes[shelf->count++], data, length),
+                     0);
     return 0;
 }
 
@@ -228,8 +228,8 @@ static void shelf_done(struct shelf *shelf)
 
 static struct index_record data_record(uint32_t number)
 {
-    struct index_record record = {.object_bytes = FRAME_ALIGN_BYTES +
-                                                  SEAL_TAG_BYTES,
+    struct index_record record = {.object_bytes =
+                                      FRAME_ALIGN_BYTES + SEAL_TAG_BYTES,
                                   .flags = INDEX_ZSTD,
                                   .run = 1};
     put_le32(record.plain.bytes, number);
@@ -248,10 +248,10 @@ static void build(struct shelf *shelf)
     struct index_builder *b = index_builder_new(CHUNK_SHIFT_MIN, shelve, shelf);
     struct digest root;
     for (uint32_t i = 0; i < BUILT_CHUNKS; i++) {
-        struct index_record record =
-            i < 5000   ? data_record(i)
-            : i < 6000 ? hole
-                       : data_record(i < 6020 ? 77 : 78);
+        struct index_record record = i < 5000 ? data_record(i)
+                                     : i < 6000
+                                         ? hole
+                                         : data_record(i < 6020 ? 77 : 78);
         assert_int_equal(index_builder_add(b, &record, NULL), 0);
     }
     assert_int_equal(index_builder_finish(b, BUILT_BYTES, &root, NULL), 0);
@@ -327,8 +327,8 @@ static int parse_forged(const struct shelf *shelf, size_t at, uint64_t value,
                                       shelf->bytes[2].length, &root, NULL),
                      0);
     digest_of(copy, shelf->bytes[1].length, &root->pages[1].page);
-    int rc = index_page_parse(root, 1, copy, shelf->bytes[1].length, &page,
-                              NULL);
+    int rc =
+        index_page_parse(root, 1, copy, shelf->bytes[1].length, &page, NULL);
     index_page_free(page);
     index_root_free(root);
     free(copy);
@@ -348,8 +348,7 @@ static void records_that_make_no_sense_are_refused(void **state)
     assert_int_equal(parse_forged(&shelf, 8, 5000, 8), ERR_CORRUPT);
     /* length, flags, run */
     assert_int_equal(parse_forged(&shelf, first + 96, 17, 4), ERR_CORRUPT);
-    assert_int_equal(parse_forged(&shelf, first + 96, 1 << 30, 4),
-                     ERR_CORRUPT);
+    assert_int_equal(parse_forged(&shelf, first + 96, 1 << 30, 4), ERR_CORRUPT);
     assert_int_equal(parse_forged(&shelf, first + 100, 0, 4), ERR_CORRUPT);
     assert_int_equal(parse_forged(&shelf, first + 100, 6, 4), ERR_CORRUPT);
     assert_int_equal(parse_forged(&shelf, first + 104, 0, 8), ERR_CORRUPT);
@@ -373,8 +372,8 @@ static void damaged_roots_are_refused(void **state)
     for (size_t length = 0; length < bytes->length; length++)
         assert_int_equal(index_root_parse(bytes->data, length, &root, NULL),
                          ERR_CORRUPT);
-    static const size_t at[] = {0, 4, 15, 16, 24, 28, 32 + 32, 32 + 40,
-                                32 + 44, 80 + 39};
+    static const size_t at[] = {0,  4,       15,      16,      24,
+                                28, 32 + 32, 32 + 40, 32 + 44, 80 + 39};
     for (size_t i = 0; i < ARRAY_LENGTH(at); i++) {
         bytes->data[at[i]] ^= 0xff;
         assert_int_equal(
@@ -392,11 +391,10 @@ static void builder_passes_on_failures(void **state)
     struct digest root;
     struct err err;
     struct index_record record = data_record(1);
-    struct index_builder *b = index_builder_new(CHUNK_SHIFT_MIN, shelve,
-                                                &shelf);
+    struct index_builder *b =
+        index_builder_new(CHUNK_SHIFT_MIN, shelve, &shelf);
     assert_int_equal(index_builder_add(b, &record, NULL), 0);
-    assert_int_equal(index_builder_finish(b, CHUNK, &root, &err),
-                     ERR_NO_SPACE);
+    assert_int_equal(index_builder_finish(b, CHUNK, &root, &err), ERR_NO_SPACE);
     assert_string_equal(err.text, "the shelf is full");
     index_builder_free(b);
 }

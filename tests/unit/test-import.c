@@ -101,8 +101,8 @@ static void longer_image_is_refused(void **state)
 static void odd_and_empty_images_are_refused(void **state)
 {
     struct fixture *f = *state;
-    struct import_spec spec = {.fd = -1, .size_bytes = 1000,
-                               .secret = &f->secret};
+    struct import_spec spec = {
+        .fd = -1, .size_bytes = 1000, .secret = &f->secret};
     expect_error(f, &spec, ERR_INVALID, "no multiple of its sectors of 512");
     spec.size_bytes = 0;
     expect_error(f, &spec, ERR_INVALID, "empty");
@@ -198,24 +198,42 @@ static void flipped_bits_are_found_and_named(void **state)
     fixture_import(f, image, 1 << 20, 16, &m);
     struct sentences s = {.count = 0};
     struct image_damage damage = {.found = remember, .arg = &s};
-    assert_int_equal(image_check(f->objects, &f->secret, &m.index_root, &damage,
-                                 NULL),
-                     0);
+    assert_int_equal(
+        image_check(f->objects, &f->secret, &m.index_root, &damage, NULL), 0);
     char name[DIGEST_HEX_BYTES];
     fixture_flip_bit(f, "objects", name);
     struct err err;
-    assert_int_equal(image_check(f->objects, &f->secret, &m.index_root, &damage,
-                                 &err),
-                     ERR_CORRUPT);
+    assert_int_equal(
+        image_check(f->objects, &f->secret, &m.index_root, &damage, &err),
+        ERR_CORRUPT);
     assert_int_equal(damage.count, s.count);
     assert_non_null(strstr(s.text[0], name));
     assert_non_null(strstr(err.text, name));
     fixture_flip_bit(f, "index", name);
     s.count = 0;
-    assert_int_equal(image_check(f->objects, &f->secret, &m.index_root, &damage,
-                                 &err),
-                     ERR_CORRUPT);
+    assert_int_equal(
+        image_check(f->objects, &f->secret, &m.index_root, &damage, &err),
+        ERR_CORRUPT);
     assert_non_null(strstr(s.text[0], name));
+    free(image);
+}
+
+static void importing_again_mends_damage(void **state)
+{
+    struct fixture *f = *state;
+    struct manifest m;
+    char name[DIGEST_HEX_BYTES];
+    struct image_damage damage = {.count = 0};
+    uint8_t *image = fixture_image(f, 1 << 20);
+    fixture_import(f, image, 1 << 20, 16, &m);
+    fixture_flip_bit(f, "objects", name);
+    fixture_flip_bit(f, "index", name);
+    assert_int_equal(
+        image_check(f->objects, &f->secret, &m.index_root, &damage, NULL),
+        ERR_CORRUPT);
+    fixture_import(f, image, 1 << 20, 16, &m);
+    assert_int_equal(
+        image_check(f->objects, &f->secret, &m.index_root, &damage, NULL), 0);
     free(image);
 }
 
@@ -260,6 +278,7 @@ int main(void)
         FIXTURE_TEST(cancelled_import_leaves_no_image),
         FIXTURE_TEST(full_disk_is_a_clean_error),
         FIXTURE_TEST(flipped_bits_are_found_and_named),
+        FIXTURE_TEST(importing_again_mends_damage),
         FIXTURE_TEST(another_epoch_is_named),
         FIXTURE_TEST(sweep_removes_what_killed_writers_left),
     };

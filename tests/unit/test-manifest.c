@@ -262,14 +262,13 @@ static void flipped_bits_break_the_signature(void **state)
     assert_int_equal(signing_key_generate(&key, NULL), 0);
     assert_int_equal(manifest_sign(&key, text, length, signature, NULL), 0);
     assert_int_equal(
-        manifest_open(text, length, signature, &key.public_key, 1, m, NULL),
-        0);
+        manifest_open(text, length, signature, &key.public_key, 1, m, NULL), 0);
     for (size_t i = 0; i < length; i += 7) {
         text[i] ^= 1;
         struct err err;
-        assert_int_equal(manifest_open(text, length, signature,
-                                       &key.public_key, 1, m, &err),
-                         ERR_VERIFY);
+        assert_int_equal(
+            manifest_open(text, length, signature, &key.public_key, 1, m, &err),
+            ERR_VERIFY);
         text[i] ^= 1;
     }
     signature[9] ^= 1;

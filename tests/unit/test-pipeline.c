@@ -266,9 +266,9 @@ static void short_device_fails_with_a_sentence(void **state)
     struct err err = ERR_INIT;
     assert_int_equal(ftruncate(b.fd, 5 * CHUNK), 0);
     for (unsigned i = 0; i < 5; i++)
-        assert_int_equal(pwrite(b.fd, b.image + i * CHUNK, CHUNK,
-                                (off_t)(i * CHUNK)),
-                         CHUNK);
+        assert_int_equal(
+            pwrite(b.fd, b.image + i * CHUNK, CHUNK, (off_t)(i * CHUNK)),
+            CHUNK);
     assert_int_equal(driver_run(&b.driver, &spec, NULL, &err), ERR_IO);
     assert_non_null(strstr(err.text, "disk 'vda' ends at byte"));
     bench_close(&b);
@@ -335,9 +335,9 @@ static void images_of_several_index_pages(void **state)
     const uint64_t size = (uint64_t)chunks << CHUNK_SHIFT;
     for (uint64_t i = 0; i < chunks; i += 2) {
         uint64_t value = content_of(i);
-        assert_int_equal(pwrite(fd, &value, sizeof(value),
-                                (off_t)((i << CHUNK_SHIFT) + 40)),
-                         sizeof(value));
+        assert_int_equal(
+            pwrite(fd, &value, sizeof(value), (off_t)((i << CHUNK_SHIFT) + 40)),
+            sizeof(value));
     }
     assert_int_equal(pwrite(fd, "end", 3, (off_t)size - 3), 3);
     assert_int_equal(ftruncate(out, (off_t)size), 0);
@@ -360,9 +360,9 @@ static void images_of_several_index_pages(void **state)
     assert_int_equal(driver_run(&driver, &spec, &progress, NULL), 0);
     for (uint64_t i = 0; i < chunks; i += 2) {
         uint64_t value;
-        assert_int_equal(pread(out, &value, sizeof(value),
-                               (off_t)((i << CHUNK_SHIFT) + 40)),
-                         sizeof(value));
+        assert_int_equal(
+            pread(out, &value, sizeof(value), (off_t)((i << CHUNK_SHIFT) + 40)),
+            sizeof(value));
         assert_int_equal(value, content_of(i));
     }
     driver_done(&driver);
@@ -395,13 +395,12 @@ static void cancel_and_give_up(void **state)
                                            &bytes, NULL),
                          0);
         bytes.data[bytes.length / 2] ^= 1;
-        assert_int_equal(pipeline_give_page(p, &digest, bytes.data,
-                                            bytes.length, NULL),
-                         ERR_CORRUPT);
+        assert_int_equal(
+            pipeline_give_page(p, &digest, bytes.data, bytes.length, NULL),
+            ERR_CORRUPT);
         bytes.data[bytes.length / 2] ^= 1;
-        assert_int_equal(pipeline_give_page(p, &digest, bytes.data,
-                                            bytes.length, NULL),
-                         0);
+        assert_int_equal(
+            pipeline_give_page(p, &digest, bytes.data, bytes.length, NULL), 0);
     }
     assert_int_equal(pipeline_next_wanted(p, 0, &digest, &length), 1);
     assert_int_equal(pipeline_give_up(p, 0, &digest, 2), 1);
