@@ -55,6 +55,8 @@ slipway_engine_SOURCES = %D%/main.c
 slipway_engine_CPPFLAGS = $(AM_CPPFLAGS) $(PATH_CPPFLAGS)
 slipway_engine_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(GNUTLS_CFLAGS)
 slipway_engine_LDADD = libslipwayengine.la
+PODS += %D%/slipway-engine.8.pod
+man_MANS += %D%/slipway-engine.8
 include core/engine/ext4/local.mk
 if SERVER
 include core/engine/build/local.mk
