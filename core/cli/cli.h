@@ -68,7 +68,7 @@ struct verb {
 
 struct cli {
     const struct verb *verb;
-    const char *args[4];
+    const char *args[5]; /* HOST and the four words of a code */
     int arg_count;
     const struct option_spec *options[CLI_MAX_OPTIONS]; /* those given */
     const char *values[CLI_MAX_OPTIONS];

@@ -222,7 +222,7 @@ const struct verb verbs[] = {
      host_change, A "hosts/{0}", host_object},
     {"host", "delete", "HOST", 1, 1, "forget a machine", NULL, cli_delete,
      A "hosts/{0}", NULL},
-    {"host", "approve", "HOST CODE...", 2, 4,
+    {"host", "approve", "HOST CODE...", 2, 5,
      "approve the engine that shows this code", NULL, host_approve,
      A "hosts/{0}/approve", NULL},
     {"host", "inventory", "HOST", 1, 1, "what its newest inventory found", NULL,

@@ -6,4 +6,6 @@ libslipwaycore_la_SOURCES += \
 	%D%/expand.c %D%/expand.h \
 	%D%/match.c %D%/match.h \
 	%D%/profile.c %D%/profile.h
+PODS += %D%/slipway-profile.5.pod
+man_MANS += %D%/slipway-profile.5
 endif

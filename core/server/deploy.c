@@ -59,7 +59,7 @@ static int action(void *arg, const char *name,
     if (!entry)
         return err_set(err, ERR_NOT_FOUND,
                        "action '%s' is not enabled; 'slipway plugin enable "
-                       "action/%s' does that",
+                       "action %s' does that",
                        name, name);
     if (entry->problem || !entry->info)
         return err_set(err, ERR_UNSUPPORTED,

@@ -493,7 +493,7 @@ void session_hello(struct sessions *sessions, const struct message_hello *hello,
     if (identify(j, &host) == HOST_CONFLICT) {
         (void)err_set(&j->failure, ERR_DENIED,
                       "this machine's MAC addresses and UUID belong to "
-                      "different hosts; mend that with 'slipway host set'");
+                      "different hosts; mend that with 'slipway host change'");
         refuse(j);
     } else if (*j->ticket) {
         by_ticket(j, host, address);

@@ -39,7 +39,7 @@ static int resolve_image(struct tasks *tasks, struct task_record *record,
     if (tier_rank(host->tier) < tier_rank(tier))
         return err_set(err, ERR_DENIED,
                        "image '%s' is only for machines of tier '%s' but host "
-                       "'%s' has tier '%s'; 'slipway host set %s --tier %s' "
+                       "'%s' has tier '%s'; 'slipway host change %s --tier %s' "
                        "changes that",
                        reference, tier, host->name, host->tier, host->name,
                        tier);
