@@ -26,3 +26,5 @@ libslipwaycli_la_SOURCES = \
 	%D%/task.c \
 	%D%/token.c \
 	%D%/verbs.c
+PODS += %D%/slipway.1.pod
+man_MANS += %D%/slipway.1
