@@ -27,12 +27,11 @@ static bool put_u64(json_t *object, const char *key, uint64_t value)
 static json_t *param_json(const struct param *param)
 {
     json_t *object = json_object();
-    bool ok =
-        put_text(object, "name", param->name) &&
-        put_text(object, "type", param_type_word(param->type)) &&
-        put_text(object, "help", param->help) &&
-        put(object, "required",
-            json_boolean(param->flags & SLIPWAY_PARAM_REQUIRED));
+    bool ok = put_text(object, "name", param->name) &&
+              put_text(object, "type", param_type_word(param->type)) &&
+              put_text(object, "help", param->help) &&
+              put(object, "required",
+                  json_boolean(param->flags & SLIPWAY_PARAM_REQUIRED));
     if (ok && param->default_text)
         ok = put_text(object, "default", param->default_text);
     if (ok && param->choices)
@@ -88,8 +87,7 @@ struct word {
     const char *text;
 };
 
-static json_t *words_json(uint64_t bits, const struct word *words,
-                          size_t count)
+static json_t *words_json(uint64_t bits, const struct word *words, size_t count)
 {
     json_t *array = json_array();
     for (size_t i = 0; array && i < count; i++)
@@ -168,22 +166,21 @@ json_t *plugin_info_json(const struct plugin_info *info)
 {
     char hex[DIGEST_HEX_BYTES];
     json_t *object = json_object();
-    bool ok =
-        put_text(object, "kind", kind_word(info->kind)) &&
-        put_text(object, "name", info->name) &&
-        put_text(object, "version", info->version) &&
-        put_text(object, "summary", info->summary) &&
-        put_text(object, "machine", info->machine->name) &&
-        put_text(object, "sha256", digest_hex(&info->digest, hex)) &&
-        put_u64(object, "bytes", info->length) &&
-        put_u64(object, "abi_major", info->major) &&
-        put_u64(object, "abi_level", info->level) &&
-        put_u64(object, "needs_level", info->needs_level) &&
-        put(object, "reduced", json_boolean(info->reduced)) &&
-        put(object, "libraries",
-            texts_json(info->needed, info->needed_count)) &&
-        put(object, "params", params_json(&info->params)) &&
-        put_kind(object, info) && put_findings(object, info);
+    bool ok = put_text(object, "kind", kind_word(info->kind)) &&
+              put_text(object, "name", info->name) &&
+              put_text(object, "version", info->version) &&
+              put_text(object, "summary", info->summary) &&
+              put_text(object, "machine", info->machine->name) &&
+              put_text(object, "sha256", digest_hex(&info->digest, hex)) &&
+              put_u64(object, "bytes", info->length) &&
+              put_u64(object, "abi_major", info->major) &&
+              put_u64(object, "abi_level", info->level) &&
+              put_u64(object, "needs_level", info->needs_level) &&
+              put(object, "reduced", json_boolean(info->reduced)) &&
+              put(object, "libraries",
+                  texts_json(info->needed, info->needed_count)) &&
+              put(object, "params", params_json(&info->params)) &&
+              put_kind(object, info) && put_findings(object, info);
     if (ok)
         return object;
     json_decref(object);

@@ -46,15 +46,15 @@ static int describe_action(struct member_reader *r, struct plugin_info *info,
     return 0;
 }
 
-static int describe_transport(struct member_reader *r,
-                              struct plugin_info *info, struct err *err)
+static int describe_transport(struct member_reader *r, struct plugin_info *info,
+                              struct err *err)
 {
     static const char *const callbacks[] = {
         "serve_start", "serve_drain",  "serve_stop",
         "fetch_start", "fetch_wanted", "fetch_stop",
     };
-    const uint64_t serves = SLIPWAY_TRANSPORT_SERVES_BOOT_FILES |
-                            SLIPWAY_TRANSPORT_SERVES_OBJECTS;
+    const uint64_t serves =
+        SLIPWAY_TRANSPORT_SERVES_BOOT_FILES | SLIPWAY_TRANSPORT_SERVES_OBJECTS;
     info->capabilities = member_u64(r);
     info->sockets = member_text(r, TEXT_MAX);
     (void)member_pointer(r); /* reserved */
@@ -70,8 +70,8 @@ static int describe_transport(struct member_reader *r,
                        "not known (0x%llx)",
                        (unsigned long long)info->capabilities);
     for (size_t i = 0; i < ARRAY_LENGTH(callbacks); i++) {
-        uint64_t needed_for = i < 3 ? serves
-                                    : SLIPWAY_TRANSPORT_FETCHES_OBJECTS;
+        uint64_t needed_for =
+            i < 3 ? serves : SLIPWAY_TRANSPORT_FETCHES_OBJECTS;
         if ((info->capabilities & needed_for) && !present[i])
             return missing(err, callbacks[i]);
     }
@@ -142,10 +142,11 @@ static int describe_arch(struct member_reader *r, struct plugin_info *info,
 static int describe_store(struct member_reader *r, struct err *err)
 {
     static const char *const callbacks[] = {
-        "open",        "close",           "get",          "list",
-        "txn",         "watch",           "unwatch",      "lease_grant",
-        "lease_keepalive", "lease_revoke", "campaign",    "compact",
-        "backup",      "health",
+        "open",         "close",       "get",
+        "list",         "txn",         "watch",
+        "unwatch",      "lease_grant", "lease_keepalive",
+        "lease_revoke", "campaign",    "compact",
+        "backup",       "health",
     };
     for (size_t i = 0; i < ARRAY_LENGTH(callbacks); i++)
         if (!member_callback(r))

@@ -73,8 +73,7 @@ int describe_params(const struct elf_view *view, uint64_t address,
 /* The names and numbers that every kind begins with; gives the position and
  * length of the parameter table. */
 static int read_head(struct member_reader *r, struct plugin_info *info,
-                     uint64_t *ret_params, uint64_t *ret_count,
-                     struct err *err)
+                     uint64_t *ret_params, uint64_t *ret_count, struct err *err)
 {
     info->descriptor_bytes = r->end - r->at + 8;
     info->major = member_u32(r);

@@ -18,17 +18,19 @@
 #define DESCRIBE_MAX_EXPORTS 16 /* listed; more are counted */
 
 /* Findings about the ELF file (bits of plugin_info.findings). */
-#define FINDING_RPATH (1u << 0)       /* RPATH or RUNPATH present */
-#define FINDING_NEEDED (1u << 1)      /* a library outside the kind's list */
-#define FINDING_CONSTRUCTOR (1u << 2) /* code beside the toolchain's own runs
-                                         when it is loaded */
-#define FINDING_EXPORTS (1u << 3)     /* exports more than its descriptor */
-#define FINDING_TEXTREL (1u << 4)     /* relocations in its code */
-#define FINDING_EXECSTACK (1u << 5)   /* asks for an executable stack */
-#define FINDING_NO_RELRO (1u << 6)    /* no -z relro -z now */
-#define FINDING_GLIBC (1u << 7)       /* symbols newer than the baseline */
-#define FINDING_UNDEFINED (1u << 8)   /* undefined symbols that no needed
-                                         library is named for */
+#define FINDING_RPATH (1u << 0)  /* RPATH or RUNPATH present */
+#define FINDING_NEEDED (1u << 1) /* a library outside the kind's list */
+#define FINDING_CONSTRUCTOR                                                    \
+    (1u << 2)                       /* code beside the toolchain's own runs    \
+                                       when it is loaded */
+#define FINDING_EXPORTS (1u << 3)   /* exports more than its descriptor */
+#define FINDING_TEXTREL (1u << 4)   /* relocations in its code */
+#define FINDING_EXECSTACK (1u << 5) /* asks for an executable stack */
+#define FINDING_NO_RELRO (1u << 6)  /* no -z relro -z now */
+#define FINDING_GLIBC (1u << 7)     /* symbols newer than the baseline */
+#define FINDING_UNDEFINED                                                      \
+    (1u << 8) /* undefined symbols that no needed                              \
+                 library is named for */
 
 /* The baseline: newer symbol versions are a finding. */
 #define DESCRIBE_GLIBC_MINOR 36
@@ -74,8 +76,8 @@ struct plugin_info {
     char *needed[DESCRIBE_MAX_NEEDED];
     size_t needed_count;
     char *exports[DESCRIBE_MAX_EXPORTS];
-    size_t export_count; /* may be above DESCRIBE_MAX_EXPORTS */
-    char *run_path;      /* NULL when there is none */
+    size_t export_count;  /* may be above DESCRIBE_MAX_EXPORTS */
+    char *run_path;       /* NULL when there is none */
     unsigned glibc_minor; /* newest GLIBC_2.N it asks for */
     char *unversioned;    /* an undefined symbol without a version, or NULL */
 };
@@ -90,8 +92,8 @@ int plugin_describe(const void *data, size_t length, const char *name,
                     struct plugin_info **ret, struct err *err);
 void plugin_info_free(struct plugin_info *info);
 DEFINE_AUTO(plugin_info, struct plugin_info, plugin_info_free)
-#define AUTO_PLUGIN_INFO __attribute__((cleanup(auto_plugin_info)))            \
-    struct plugin_info *
+#define AUTO_PLUGIN_INFO                                                       \
+    __attribute__((cleanup(auto_plugin_info))) struct plugin_info *
 
 /* 0, or why this plugin may not be enabled: its ABI or its findings. */
 int plugin_info_check(const struct plugin_info *info, struct err *err);

@@ -145,8 +145,7 @@ static size_t find_memory(const struct file *file, uint64_t address,
             address - s->p_vaddr >= s->p_filesz)
             continue;
         uint64_t inside = address - s->p_vaddr;
-        if (s->p_offset > file->length ||
-            inside >= file->length - s->p_offset)
+        if (s->p_offset > file->length || inside >= file->length - s->p_offset)
             return 0;
         *ret_offset = s->p_offset + inside;
         return MIN(file->length - *ret_offset, s->p_filesz - inside);

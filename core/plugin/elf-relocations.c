@@ -28,9 +28,9 @@ static int grow(struct elf_view *view, uint64_t more, struct err *err)
     if (more > ELF_VIEW_MAX_RELOCATIONS - view->relocation_count)
         return err_set(err, ERR_INVALID, "it has more than %u relocations",
                        ELF_VIEW_MAX_RELOCATIONS);
-    struct elf_relocation *grown = realloc(
-        view->relocations,
-        (view->relocation_count + more + 1) * sizeof(*view->relocations));
+    struct elf_relocation *grown =
+        realloc(view->relocations, (view->relocation_count + more + 1) *
+                                       sizeof(*view->relocations));
     if (!grown)
         return err_set(err, ERR_NO_MEMORY, "out of memory");
     view->relocations = grown;

@@ -63,8 +63,7 @@ static void note_undefined(struct elf_view *view, size_t index,
                            const GElf_Sym *symbol, const char *name)
 {
     uint16_t version = 0;
-    if (GELF_ST_BIND(symbol->st_info) != STB_GLOBAL ||
-        view->facts.unversioned)
+    if (GELF_ST_BIND(symbol->st_info) != STB_GLOBAL || view->facts.unversioned)
         return;
     if (view->dynamic.versym)
         (void)elf_view_u16(view, view->dynamic.versym + 2 * index, &version);

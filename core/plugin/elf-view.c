@@ -33,8 +33,7 @@ static bool find_offset(const struct elf_view *view, uint64_t address,
             length > s->p_filesz - (address - s->p_vaddr))
             continue;
         uint64_t inside = address - s->p_vaddr;
-        if (s->p_offset > view->length ||
-            inside > view->length - s->p_offset ||
+        if (s->p_offset > view->length || inside > view->length - s->p_offset ||
             length > view->length - s->p_offset - inside)
             return false;
         *ret = s->p_offset + inside;
@@ -171,8 +170,7 @@ static int read_segments(struct elf_view *view, struct err *err)
     size_t count;
     if (elf_getphdrnum(view->elf, &count) || !count ||
         count > ELF_VIEW_MAX_SEGMENTS)
-        return err_set(err, ERR_INVALID,
-                       "its program header table is damaged");
+        return err_set(err, ERR_INVALID, "its program header table is damaged");
     view->facts.executable_stack = machine_stack_executable(view->machine);
     for (size_t i = 0; i < count; i++) {
         GElf_Phdr *s = &view->segments[i];
@@ -194,29 +192,66 @@ static void note_tag(struct elf_view *view, const GElf_Dyn *tag)
     struct elf_dynamic *d = &view->dynamic;
     uint64_t value = tag->d_un.d_val;
     switch (tag->d_tag) {
-    case DT_STRTAB: d->strtab = value; break;
-    case DT_STRSZ: d->strsz = value; break;
-    case DT_SYMTAB: d->symtab = value; break;
-    case DT_RELA: d->rela = value; break;
-    case DT_RELASZ: d->relasz = value; break;
-    case DT_REL: d->rel = value; break;
-    case DT_RELSZ: d->relsz = value; break;
-    case DT_RELR: d->relr = value; break;
-    case DT_RELRSZ: d->relrsz = value; break;
-    case DT_VERNEED: d->verneed = value; break;
-    case DT_VERNEEDNUM: d->verneednum = value; break;
-    case DT_VERSYM: d->versym = value; break;
-    case DT_INIT: d->has_init = true; break;
-    case DT_INIT_ARRAYSZ: d->init_array_bytes = value; break;
-    case DT_PREINIT_ARRAYSZ: d->preinit_bytes = value; break;
-    case DT_TEXTREL: view->facts.text_relocations = true; break;
-    case DT_BIND_NOW: view->facts.bind_now = true; break;
+    case DT_STRTAB:
+        d->strtab = value;
+        break;
+    case DT_STRSZ:
+        d->strsz = value;
+        break;
+    case DT_SYMTAB:
+        d->symtab = value;
+        break;
+    case DT_RELA:
+        d->rela = value;
+        break;
+    case DT_RELASZ:
+        d->relasz = value;
+        break;
+    case DT_REL:
+        d->rel = value;
+        break;
+    case DT_RELSZ:
+        d->relsz = value;
+        break;
+    case DT_RELR:
+        d->relr = value;
+        break;
+    case DT_RELRSZ:
+        d->relrsz = value;
+        break;
+    case DT_VERNEED:
+        d->verneed = value;
+        break;
+    case DT_VERNEEDNUM:
+        d->verneednum = value;
+        break;
+    case DT_VERSYM:
+        d->versym = value;
+        break;
+    case DT_INIT:
+        d->has_init = true;
+        break;
+    case DT_INIT_ARRAYSZ:
+        d->init_array_bytes = value;
+        break;
+    case DT_PREINIT_ARRAYSZ:
+        d->preinit_bytes = value;
+        break;
+    case DT_TEXTREL:
+        view->facts.text_relocations = true;
+        break;
+    case DT_BIND_NOW:
+        view->facts.bind_now = true;
+        break;
     case DT_FLAGS:
         view->facts.text_relocations |= (value & DF_TEXTREL) != 0;
         view->facts.bind_now |= (value & DF_BIND_NOW) != 0;
         break;
-    case DT_FLAGS_1: view->facts.bind_now |= (value & DF_1_NOW) != 0; break;
-    default: break;
+    case DT_FLAGS_1:
+        view->facts.bind_now |= (value & DF_1_NOW) != 0;
+        break;
+    default:
+        break;
     }
 }
 
@@ -275,10 +310,10 @@ static int read_dynamic(struct elf_view *view, struct err *err)
         note_tag(view, &tag);
     }
     for (size_t i = 0; i < used; i++) {
-        int code = gelf_getdyn(table, (int)i, &tag)
-                       ? note_name(view, &tag, err)
-                       : err_set(err, ERR_INVALID,
-                                 "its dynamic section is damaged");
+        int code =
+            gelf_getdyn(table, (int)i, &tag)
+                ? note_name(view, &tag, err)
+                : err_set(err, ERR_INVALID, "its dynamic section is damaged");
         if (code)
             return code;
     }
@@ -293,9 +328,9 @@ static int read_header(struct elf_view *view, struct err *err)
         return err_set(err, ERR_INVALID, "it is not an ELF file");
     if (view->header.e_type != ET_DYN)
         return err_set(err, ERR_INVALID, "it is not a shared object");
-    view->machine = machine_find_elf(view->header.e_machine,
-                                     view->header.e_ident[EI_CLASS],
-                                     view->header.e_ident[EI_DATA]);
+    view->machine =
+        machine_find_elf(view->header.e_machine, view->header.e_ident[EI_CLASS],
+                         view->header.e_ident[EI_DATA]);
     if (!view->machine)
         return err_set(err, ERR_UNSUPPORTED,
                        "it is built for a machine that is not known here (ELF "

@@ -31,7 +31,7 @@ struct elf_facts {
      * toolchain's own start files put there. */
     uint64_t constructors;
     const char *exports[ELF_VIEW_MAX_EXPORTS];
-    size_t export_count; /* may be above ELF_VIEW_MAX_EXPORTS */
+    size_t export_count;       /* may be above ELF_VIEW_MAX_EXPORTS */
     uint64_t descriptor;       /* address of the plugin symbol; 0 = none */
     uint64_t descriptor_bytes; /* its size by the symbol table */
     unsigned glibc_minor;      /* newest GLIBC_2.N it asks for */

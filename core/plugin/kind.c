@@ -21,9 +21,9 @@ static const struct machine machines[] = {
 
 /* The C library in the parts that a linker may name, on every machine. */
 static const char *const libraries_all[] = {
-    "libc.so.6",       "libm.so.6",    "libpthread.so.0",
-    "libdl.so.2",      "librt.so.1",   "ld-linux-x86-64.so.2",
-    "ld-linux.so.2",   "ld64.so.2",    "ld-linux-aarch64.so.1",
+    "libc.so.6",     "libm.so.6",  "libpthread.so.0",
+    "libdl.so.2",    "librt.so.1", "ld-linux-x86-64.so.2",
+    "ld-linux.so.2", "ld64.so.2",  "ld-linux-aarch64.so.1",
 };
 /* Beside it: what the engine's base initramfs holds, and what the server's
  * package depends on.  Publishing a library here is a promise to vendors. */

@@ -27,8 +27,8 @@ static int check_arch(const struct slipway_arch_plugin *arch, struct err *err)
 static int check_transport(const struct slipway_transport_plugin *transport,
                            struct err *err)
 {
-    const uint64_t serves = SLIPWAY_TRANSPORT_SERVES_BOOT_FILES |
-                            SLIPWAY_TRANSPORT_SERVES_OBJECTS;
+    const uint64_t serves =
+        SLIPWAY_TRANSPORT_SERVES_BOOT_FILES | SLIPWAY_TRANSPORT_SERVES_OBJECTS;
     const uint64_t known = serves | SLIPWAY_TRANSPORT_FETCHES_OBJECTS;
     uint64_t has = transport->capabilities;
     if (!has || has & ~known)

@@ -17,8 +17,8 @@ const char *plugin_dir(void)
 }
 
 /* Owner and mode of the file or of its folder. */
-static int check_owner(int fd, const char *path, const char *what,
-                       uid_t owner, struct stat *ret, struct err *err)
+static int check_owner(int fd, const char *path, const char *what, uid_t owner,
+                       struct stat *ret, struct err *err)
 {
     if (fstat(fd, ret))
         return err_set_errno(err, ERR_IO, errno, "cannot look at '%s'", path);
@@ -39,8 +39,8 @@ static int open_file(int dir_fd, const char *name, const char *path,
                      struct err *err)
 {
     /* O_NONBLOCK: a FIFO of this name must not stop us. */
-    int fd = openat(dir_fd, name,
-                    O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    int fd =
+        openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
     if (fd >= 0)
         return fd;
     if (errno == ENOENT)
@@ -58,8 +58,7 @@ static int open_file(int dir_fd, const char *name, const char *path,
 /* Reads the whole file once and seals that copy. */
 static int copy_sealed(int fd, const struct stat *status,
                        const struct plugin_place *place, const char *path,
-                       int *ret_fd, struct digest *ret_digest,
-                       struct err *err)
+                       int *ret_fd, struct digest *ret_digest, struct err *err)
 {
     if (!S_ISREG(status->st_mode))
         return err_set(err, ERR_DENIED,
@@ -117,8 +116,8 @@ int plugin_file_open(const struct plugin_place *place, int *ret_fd,
         return opened;
     AUTO_CLOSE int fd = opened;
     struct stat status;
-    int code = check_owner(dir_fd, path, "its folder", place->owner, &status,
-                           err);
+    int code =
+        check_owner(dir_fd, path, "its folder", place->owner, &status, err);
     if (!code)
         code = check_owner(fd, path, "the file", place->owner, &status, err);
     if (code)

@@ -89,9 +89,8 @@ static const struct slipway_plugin *open_code(int fd, struct err *err)
         /* The loader begins its sentence with our name for the file. */
         size_t own = why ? strlen(path) + 2 : 0;
         (void)err_set(err, ERR_INVALID, "the dynamic loader refuses it: %s",
-                      !why                              ? "no reason given"
-                      : strncmp(why, path, own - 2) ||
-                              strlen(why) < own
+                      !why ? "no reason given"
+                      : strncmp(why, path, own - 2) || strlen(why) < own
                           ? why
                           : why + own);
         return NULL;
@@ -118,10 +117,9 @@ static int check_head(const struct slipway_plugin *head, uint32_t kind,
     if (code)
         return code;
     if (head->kind != kind)
-        return err_set(err, ERR_INVALID,
-                       "it is of kind %s; move it to that kind's folder",
-                       kind_word(head->kind) ? kind_word(head->kind)
-                                             : "unknown");
+        return err_set(
+            err, ERR_INVALID, "it is of kind %s; move it to that kind's folder",
+            kind_word(head->kind) ? kind_word(head->kind) : "unknown");
     if (!head->name || strncmp(head->name, name, PLUGIN_NAME_BYTES))
         return err_set(err, ERR_INVALID,
                        "its descriptor names it '%.32s'; rename the file or "
@@ -164,8 +162,8 @@ static int load_new(int fd, struct loaded *loaded, struct err *err)
 {
     struct plugin *plugin = &loaded->plugin;
     const struct slipway_plugin *head = open_code(fd, err);
-    int code = head ? check_head(head, plugin->kind, plugin->name, err)
-                    : ERR_INVALID;
+    int code =
+        head ? check_head(head, plugin->kind, plugin->name, err) : ERR_INVALID;
     if (!code)
         code = take_descriptor(head, plugin, err);
     /* Mapped code may hold on to anything, so it stays, refused or not; and

@@ -42,7 +42,7 @@ struct plugin {
 
 /* Where a plugin's file lies: DIR/MACHINE/KIND/NAME.so. */
 struct plugin_place {
-    const char *dir;  /* the plugin folder, see plugin_dir */
+    const char *dir;     /* the plugin folder, see plugin_dir */
     const char *machine; /* NULL = this machine */
     uint32_t kind;
     const char *name;

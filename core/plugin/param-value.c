@@ -37,10 +37,9 @@ static int parse_text(const struct param *param, const json_t *json,
     if (strlen(json_string_value(json)) != length)
         return err_set(err, ERR_INVALID, "must not hold a NUL character");
     if (length < param->min || length > max)
-        return err_set(err, ERR_INVALID,
-                       "must have %llu to %llu bytes and has %zu",
-                       (unsigned long long)param->min,
-                       (unsigned long long)max, length);
+        return err_set(
+            err, ERR_INVALID, "must have %llu to %llu bytes and has %zu",
+            (unsigned long long)param->min, (unsigned long long)max, length);
     return keep_text(ret, json_string_value(json), err);
 }
 
@@ -48,13 +47,12 @@ static int parse_text(const struct param *param, const json_t *json,
 static int keep_number(const struct param *param, uint64_t number,
                        struct param_value *ret, struct err *err)
 {
-    uint64_t max = param->max                             ? param->max
+    uint64_t max = param->max                            ? param->max
                    : param->type == SLIPWAY_PARAM_NUMBER ? PARAMS_NUMBER_MAX
                                                          : UINT64_MAX;
     if (number < param->min || number > max)
         return err_set(err, ERR_INVALID, "must be from %llu to %llu",
-                       (unsigned long long)param->min,
-                       (unsigned long long)max);
+                       (unsigned long long)param->min, (unsigned long long)max);
     char text[24];
     (void)snprintf(text, sizeof(text), "%llu", (unsigned long long)number);
     ret->number = number;
@@ -163,8 +161,9 @@ static int check_selector_member(const char *key, const json_t *value,
                              "must have 'select' as one of: smallest largest "
                              "first only");
     if (!strcmp(key, "min") || !strcmp(key, "max")) {
-        bool ok = text ? !num_parse_size(text, &bytes, NULL)
-                       : json_is_integer(value) && json_integer_value(value) >= 0;
+        bool ok =
+            text ? !num_parse_size(text, &bytes, NULL)
+                 : json_is_integer(value) && json_integer_value(value) >= 0;
         return ok ? 0
                   : err_set(err, ERR_INVALID,
                             "must have '%s' as a size such as \"8 GiB\"", key);

@@ -118,8 +118,7 @@ int param_values_number(const struct param_values *values, size_t index,
     return 0;
 }
 
-const json_t *param_values_json(const struct param_values *values,
-                                size_t index)
+const json_t *param_values_json(const struct param_values *values, size_t index)
 {
     if (index >= values->count || !json_is_object(values->items[index].json))
         return NULL;

@@ -14,13 +14,13 @@
 
 #include "core/util/err.h"
 
-#define PARAMS_MAX 64            /* declared by one plugin */
-#define PARAMS_TEXT_MAX 4096u    /* bytes of a TEXT without its own maximum */
+#define PARAMS_MAX 64         /* declared by one plugin */
+#define PARAMS_TEXT_MAX 4096u /* bytes of a TEXT without its own maximum */
 #define PARAMS_NUMBER_MAX (UINT64_C(1) << 53) /* what JSON carries exactly */
 
 struct param {
-    uint32_t type;      /* SLIPWAY_PARAM_* */
-    uint32_t flags;     /* SLIPWAY_PARAM_REQUIRED or 0 */
+    uint32_t type;  /* SLIPWAY_PARAM_* */
+    uint32_t flags; /* SLIPWAY_PARAM_REQUIRED or 0 */
     char *name;
     char *help;
     char *default_text; /* NULL = absent */

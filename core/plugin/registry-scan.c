@@ -89,8 +89,8 @@ static int add_file(struct registry_listing *listing,
         return err_set(err, ERR_TOO_BIG,
                        "there are more than %d files in the plugin folder",
                        MAX_FILES);
-    struct registry_file *grown = realloc(
-        listing->files, (listing->count + 1) * sizeof(*listing->files));
+    struct registry_file *grown =
+        realloc(listing->files, (listing->count + 1) * sizeof(*listing->files));
     if (!grown)
         return err_set(err, ERR_NO_MEMORY, "out of memory");
     listing->files = grown;
@@ -136,8 +136,8 @@ static int by_id(const void *a, const void *b)
     return order ? order : strcmp(left->machine->name, right->machine->name);
 }
 
-int registry_scan(const struct registry *registry,
-                  struct registry_listing *ret, struct err *err)
+int registry_scan(const struct registry *registry, struct registry_listing *ret,
+                  struct err *err)
 {
     struct registry_listing listing = {NULL, 0};
     const struct machine *machine;
@@ -196,10 +196,10 @@ int registry_examine(const struct registry *registry, uint32_t kind,
         return err_set(err, ERR_NOT_FOUND,
                        "there is no %s plugin '%s' for any machine below '%s'",
                        kind_word(kind), name, registry_dir(registry));
-    json_t *document = json_pack(
-        "{s:i,s:s,s:s,s:s,s:O,s:s,s:I}", "schema", 1, "kind", kind_word(kind),
-        "name", name, "version", version, "digests", digests, "by", who,
-        "at_s", (json_int_t)now_s);
+    json_t *document =
+        json_pack("{s:i,s:s,s:s,s:s,s:O,s:s,s:I}", "schema", 1, "kind",
+                  kind_word(kind), "name", name, "version", version, "digests",
+                  digests, "by", who, "at_s", (json_int_t)now_s);
     if (!document)
         return err_set(err, ERR_NO_MEMORY, "out of memory");
     *ret_document = document;

@@ -115,8 +115,7 @@ static int put_entry(struct registry *registry, struct registry_entry *entry,
     return 0;
 }
 
-void registry_remove(struct registry *registry, uint32_t kind,
-                     const char *name)
+void registry_remove(struct registry *registry, uint32_t kind, const char *name)
 {
     bool found;
     size_t slot = find_slot(registry, kind, name, &found);
@@ -177,8 +176,8 @@ static struct registry_entry *parse_entry(const json_t *document,
     return TAKE(entry);
 }
 
-static int entry_digest(const struct registry_entry *entry,
-                        const char *machine, struct digest *ret)
+static int entry_digest(const struct registry_entry *entry, const char *machine,
+                        struct digest *ret)
 {
     const json_t *digests = json_object_get(entry->document, "digests");
     const char *hex = json_string_value(json_object_get(digests, machine));
@@ -256,8 +255,8 @@ int registry_apply(struct registry *registry, const json_t *document,
 }
 
 int registry_digest(const struct registry *registry, uint32_t kind,
-                    const char *name, const char *machine,
-                    struct digest *ret, struct err *err)
+                    const char *name, const char *machine, struct digest *ret,
+                    struct err *err)
 {
     const struct registry_entry *entry = registry_find(registry, kind, name);
     const char *word = kind_word(kind) ? kind_word(kind) : "the";
@@ -315,7 +314,6 @@ int registry_open_digest(const struct registry *registry,
                 return registry_open(registry, entry->kind, entry->name,
                                      machine->name, ret_fd, &one, err);
     }
-    return err_set(err, ERR_NOT_FOUND,
-                   "no enabled plugin has the digest %s",
+    return err_set(err, ERR_NOT_FOUND, "no enabled plugin has the digest %s",
                    digest_hex(digest, hex));
 }

@@ -39,8 +39,8 @@ struct registry_listing {
 
 /* Reads and describes every file below the plugin folder.  Any thread;
  * blocks. */
-int registry_scan(const struct registry *registry,
-                  struct registry_listing *ret, struct err *err);
+int registry_scan(const struct registry *registry, struct registry_listing *ret,
+                  struct err *err);
 void registry_listing_done(struct registry_listing *listing);
 
 /*
@@ -87,8 +87,8 @@ const struct registry_entry *registry_at(const struct registry *registry,
 /* The digest that was enabled for this machine; ERR_NOT_FOUND when the id is
  * not enabled or not there for that machine. */
 int registry_digest(const struct registry *registry, uint32_t kind,
-                    const char *name, const char *machine,
-                    struct digest *ret, struct err *err);
+                    const char *name, const char *machine, struct digest *ret,
+                    struct err *err);
 /*
  * A sealed copy of the enabled file, for a transport's worker or an engine;
  * the caller closes it.  ERR_VERIFY when the file was changed after it was

@@ -103,8 +103,8 @@ static void run_child(const struct check_options *options,
     struct err err = ERR_INIT;
     if (plugin_load(memory_fd, info->kind, info->name, &info->digest, &plugin,
                     &err) ||
-        param_values_check(&info->params, options->params, "--params",
-                           &values, &err)) {
+        param_values_check(&info->params, options->params, "--params", &values,
+                           &err)) {
         copy_line(outcome->refused, err.text);
         _exit(0);
     }

@@ -149,10 +149,10 @@ static void check_file(struct check_options *options, char *const *given)
     if (!accepted || !options->run || info->machine != machine_own() ||
         info->findings)
         report_skip("behaves in a dry run",
-                    !options->run           ? "--no-run was given"
-                    : info->findings        ? "it may not be loaded"
-                    : !accepted             ? "its parameters are missing"
-                                            : "it is for another machine");
+                    !options->run    ? "--no-run was given"
+                    : info->findings ? "it may not be loaded"
+                    : !accepted      ? "its parameters are missing"
+                                     : "it is for another machine");
     else
         check_behaviour(options, info, file.data, file.length);
 }
@@ -172,9 +172,13 @@ int main(int argc, char **argv)
     int option;
     while ((option = getopt_long(argc, argv, "", longs, NULL)) != -1) {
         switch (option) {
-        case 'p': break; /* what follows has an equals sign */
-        case 'n': options.run = false; break;
-        case 'h': return usage(stdout, 0);
+        case 'p':
+            break; /* what follows has an equals sign */
+        case 'n':
+            options.run = false;
+            break;
+        case 'h':
+            return usage(stdout, 0);
         case 'v':
             puts("slipway-plugin-check " PACKAGE_VERSION
 #ifdef SLIPWAY_SANITIZED
@@ -187,7 +191,8 @@ int main(int argc, char **argv)
                 return usage(stderr, 2);
             options.limit_s = (unsigned)limit;
             break;
-        default: return usage(stderr, 2);
+        default:
+            return usage(stderr, 2);
         }
     }
     /* The one argument without an equals sign is the file. */

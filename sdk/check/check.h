@@ -10,9 +10,9 @@
 
 struct check_options {
     const char *file;
-    json_t *params;    /* from --params, by the plugin's table */
-    unsigned limit_s;  /* for the behaviour of an action */
-    bool run;          /* false: look only */
+    json_t *params;   /* from --params, by the plugin's table */
+    unsigned limit_s; /* for the behaviour of an action */
+    bool run;         /* false: look only */
 };
 
 /* One line of TAP; `why` explains a failure and may be NULL. */

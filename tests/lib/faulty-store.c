@@ -124,8 +124,8 @@ static void answer(struct call *call, uint32_t result, const char *sentence)
     (void)snprintf(call->sentence, sizeof(call->sentence), "%s",
                    sentence ? sentence : "");
     call->answered = true;
-    call->due_ms = store->host->now_ms(store->host) +
-                   next_random(spec.delay_max_ms + 1);
+    call->due_ms =
+        store->host->now_ms(store->host) + next_random(spec.delay_max_ms + 1);
     arm(store);
 }
 

@@ -26,8 +26,7 @@ static int setup(void **state)
 {
     (void)state;
     const char *own = getenv("TEST_DIR");
-    (void)snprintf(location, sizeof(location), "%s/damage",
-                   own ? own : "/tmp");
+    (void)snprintf(location, sizeof(location), "%s/damage", own ? own : "/tmp");
     plugin = driver_plugin("sqlite");
     return 0;
 }
@@ -119,8 +118,8 @@ static void expect_refused(const char *before, const char *after)
     struct driver d;
     char sentence[700];
     assert_int_not_equal(driver_open(&d, plugin, location), 0);
-    (void)snprintf(sentence, sizeof(sentence), "%s%s%s", before,
-                   location, after);
+    (void)snprintf(sentence, sizeof(sentence), "%s%s%s", before, location,
+                   after);
     assert_string_equal(d.why, sentence);
 }
 
@@ -192,8 +191,7 @@ static void test_full_disk(void **state)
     (void)snprintf(path, sizeof(path), "%s/ballast", small);
     assert_int_equal(unlink(path), 0);
     assert_int_equal(driver_put(&d, key, value), SLIPWAY_STORE_OK);
-    assert_int_equal(driver_list(&d, "/v1/", NULL, 1000, 0),
-                     SLIPWAY_STORE_OK);
+    assert_int_equal(driver_list(&d, "/v1/", NULL, 1000, 0), SLIPWAY_STORE_OK);
     assert_int_equal(d.answer.count, written + 1);
     driver_close(&d);
 }

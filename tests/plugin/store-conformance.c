@@ -24,7 +24,10 @@ static int open_fresh(void **state)
     const char *own = getenv("TEST_DIR");
     const char *name = getenv("SLIPWAY_STORE");
     (void)snprintf(location, sizeof(location), "%s/store-%u",
-                   dir ? dir : own ? own : "/tmp", tests_run++);
+                   dir   ? dir
+                   : own ? own
+                         : "/tmp",
+                   tests_run++);
     if (!own)
         (void)remove(location);
     return driver_open(&d, driver_plugin(name ? name : "sqlite"), location);
@@ -85,8 +88,7 @@ static void test_comparisons(void **state)
     struct slipway_store_op put[] = {PUT("/k", "first")};
     assert_int_equal(driver_txn(&d, absent, 1, put, 1), SLIPWAY_STORE_OK);
     uint64_t revision = d.answer.revision;
-    assert_int_equal(driver_txn(&d, absent, 1, put, 1),
-                     SLIPWAY_STORE_CONFLICT);
+    assert_int_equal(driver_txn(&d, absent, 1, put, 1), SLIPWAY_STORE_CONFLICT);
     struct slipway_store_compare both[] = {COMPARE("/k", revision),
                                            COMPARE("/other", 7)};
     struct slipway_store_op ops[] = {PUT("/k", "second"), PUT("/new", "x")};
@@ -136,8 +138,7 @@ static void test_limits(void **state)
                      SLIPWAY_STORE_TOOBIG);
     assert_int_equal(driver_txn(&d, NULL, 0, ops, SLIPWAY_STORE_MAX_OPS),
                      SLIPWAY_STORE_OK);
-    assert_int_equal(driver_list(&d, "/op/", NULL, 1000, 0),
-                     SLIPWAY_STORE_OK);
+    assert_int_equal(driver_list(&d, "/op/", NULL, 1000, 0), SLIPWAY_STORE_OK);
     assert_int_equal(d.answer.count, SLIPWAY_STORE_MAX_OPS);
 }
 
@@ -155,9 +156,9 @@ static void test_list_pages(void **state)
     char after[32] = "";
     unsigned seen = 0;
     do {
-        assert_int_equal(driver_list(&d, "/v1/host/", seen ? after : NULL, 10,
-                                     revision),
-                         SLIPWAY_STORE_OK);
+        assert_int_equal(
+            driver_list(&d, "/v1/host/", seen ? after : NULL, 10, revision),
+            SLIPWAY_STORE_OK);
         assert_int_equal(d.answer.revision, revision);
         for (size_t i = 0; i < d.answer.count; i++, seen++) {
             (void)snprintf(key, sizeof(key), "/v1/host/%02u", seen);
@@ -300,8 +301,7 @@ static void test_lease_ends_with_its_keys(void **state)
     assert_int_equal(watch.events[4].revision, watch.events[5].revision);
     assert_int_equal(driver_get(&d, "/l/a"), SLIPWAY_STORE_NOTFOUND);
     check_value("/l/freed", "y");
-    assert_int_equal(driver_lease_keepalive(&d, lease),
-                     SLIPWAY_STORE_NOTFOUND);
+    assert_int_equal(driver_lease_keepalive(&d, lease), SLIPWAY_STORE_NOTFOUND);
     assert_int_equal(driver_put_lease(&d, "/l/c", "x", lease),
                      SLIPWAY_STORE_NOTFOUND);
     assert_int_equal(driver_get(&d, "/l/c"), SLIPWAY_STORE_NOTFOUND);
@@ -331,8 +331,7 @@ static void test_campaign(void **state)
     assert_int_equal(driver_lease_revoke(&d, one), SLIPWAY_STORE_OK);
     assert_int_equal(driver_campaign(&d, "/v1/owner", two), SLIPWAY_STORE_OK);
     assert_true(d.answer.revision > epoch);
-    assert_int_equal(driver_txn(&d, &fence, 1, &op, 1),
-                     SLIPWAY_STORE_CONFLICT);
+    assert_int_equal(driver_txn(&d, &fence, 1, &op, 1), SLIPWAY_STORE_CONFLICT);
     assert_int_equal(driver_campaign(&d, "/v1/owner", one),
                      SLIPWAY_STORE_NOTFOUND);
 }
@@ -351,8 +350,7 @@ static void test_reopening_keeps_everything(void **state)
     reopen();
     check_value("/r/a", "2");
     assert_int_equal(d.answer.items[0].create_revision, first);
-    assert_int_equal(driver_list(&d, "/r/", NULL, 10, first),
-                     SLIPWAY_STORE_OK);
+    assert_int_equal(driver_list(&d, "/r/", NULL, 10, first), SLIPWAY_STORE_OK);
     assert_string_equal(d.answer.items[0].value, "1");
     assert_int_equal(driver_lease_keepalive(&d, lease), SLIPWAY_STORE_OK);
     assert_int_equal(driver_lease_grant(&d, 60000), SLIPWAY_STORE_OK);

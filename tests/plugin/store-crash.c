@@ -151,8 +151,8 @@ static uint64_t number_of(struct driver *driver, const char *side,
     (void)snprintf(key, sizeof(key), "/%s/%u", side, pair);
     if (driver_get(driver, key) != SLIPWAY_STORE_OK)
         return 0;
-    assert_int_equal(num_parse_u64(driver->answer.items[0].value, 1,
-                                   UINT64_MAX, &number, NULL),
+    assert_int_equal(num_parse_u64(driver->answer.items[0].value, 1, UINT64_MAX,
+                                   &number, NULL),
                      0);
     return number;
 }
@@ -193,7 +193,9 @@ int main(void)
     const char *dir = getenv("SLIPWAY_STORE_LOCATION");
     const char *text = getenv("SLIPWAY_SEED");
     (void)snprintf(location, sizeof(location), "%s/crash",
-                   dir ? dir : own ? own : "/tmp");
+                   dir   ? dir
+                   : own ? own
+                         : "/tmp");
     state = (uint64_t)time(NULL) * 2654435761u + 1;
     if (text)
         (void)num_parse_u64(text, 1, UINT64_MAX, &state, NULL);

@@ -80,8 +80,7 @@ const struct slipway_store_plugin *driver_plugin(const char *name)
 }
 
 int driver_open(struct driver *driver,
-                const struct slipway_store_plugin *plugin,
-                const char *location)
+                const struct slipway_store_plugin *plugin, const char *location)
 {
     *driver = (struct driver){.plugin = plugin};
     driver->loop = loop_new(&seam_real, NULL);
@@ -230,8 +229,8 @@ uint32_t driver_list(struct driver *driver, const char *prefix,
 
 uint32_t driver_txn(struct driver *driver,
                     const struct slipway_store_compare *compares,
-                    uint64_t compare_count,
-                    const struct slipway_store_op *ops, uint64_t op_count)
+                    uint64_t compare_count, const struct slipway_store_op *ops,
+                    uint64_t op_count)
 {
     begin(driver);
     driver->plugin->txn(driver->store, compares, compare_count, ops, op_count,

@@ -73,8 +73,8 @@ uint32_t driver_list(struct driver *driver, const char *prefix,
                      const char *after, uint64_t limit, uint64_t at_revision);
 uint32_t driver_txn(struct driver *driver,
                     const struct slipway_store_compare *compares,
-                    uint64_t compare_count,
-                    const struct slipway_store_op *ops, uint64_t op_count);
+                    uint64_t compare_count, const struct slipway_store_op *ops,
+                    uint64_t op_count);
 /* One operation without a comparison. */
 uint32_t driver_put(struct driver *driver, const char *key, const char *value);
 uint32_t driver_put_lease(struct driver *driver, const char *key,

@@ -82,12 +82,11 @@ static void model_change(unsigned key, bool gone, const char *value)
     const struct change *before = model_find(key, UINT64_MAX);
     struct change *change = &model.history[model.count++];
     assert_true(model.count < MAX_HISTORY);
-    *change = (struct change){.revision = model.revision,
-                              .key = key,
-                              .gone = gone,
-                              .create_revision = before
-                                                     ? before->create_revision
-                                                     : model.revision};
+    *change = (struct change){
+        .revision = model.revision,
+        .key = key,
+        .gone = gone,
+        .create_revision = before ? before->create_revision : model.revision};
     (void)snprintf(change->value, sizeof(change->value), "%.23s", value);
 }
 
@@ -153,15 +152,16 @@ static void step_list(void)
 {
     static const char *const prefixes[] = {"", "/", "/a", "/a/", "/ab/", "/c"};
     const char *prefix = prefixes[pick(6)];
-    uint64_t at = pick(2) ? 0 : model.compacted +
-                                    pick(model.revision - model.compacted + 1);
+    uint64_t at =
+        pick(2) ? 0
+                : model.compacted + pick(model.revision - model.compacted + 1);
     uint64_t limit = 1 + pick(30), found = 0;
     char after[32] = "", name[32];
     if (pick(2))
         (void)key_name((unsigned)pick(KEYS), after);
-    assert_int_equal(driver_list(&d, prefix, after[0] ? after : NULL, limit,
-                                 at),
-                     SLIPWAY_STORE_OK);
+    assert_int_equal(
+        driver_list(&d, prefix, after[0] ? after : NULL, limit, at),
+        SLIPWAY_STORE_OK);
     /* Keys in the order of their names: prefix by prefix. */
     for (unsigned i = 0; i < KEYS; i++) {
         unsigned key = (i % (KEYS / 3)) * 3 + i / (KEYS / 3);
@@ -218,9 +218,8 @@ static void check_watch(const struct driver_watch *watch)
         const struct change *change = &model.history[i];
         assert_string_equal(event->key, key_name(change->key, name));
         assert_int_equal(event->revision, change->revision);
-        assert_int_equal(event->event, change->gone
-                                           ? SLIPWAY_STORE_EVENT_DELETE
-                                           : SLIPWAY_STORE_EVENT_PUT);
+        assert_int_equal(event->event, change->gone ? SLIPWAY_STORE_EVENT_DELETE
+                                                    : SLIPWAY_STORE_EVENT_PUT);
         if (!change->gone)
             assert_string_equal(event->value, change->value);
     }
@@ -231,7 +230,10 @@ static void make_location(const char *name)
     const char *own = getenv("TEST_DIR");
     const char *dir = getenv("SLIPWAY_STORE_LOCATION");
     (void)snprintf(location, sizeof(location), "%s/%s",
-                   dir ? dir : own ? own : "/tmp", name);
+                   dir   ? dir
+                   : own ? own
+                         : "/tmp",
+                   name);
 }
 
 static const struct slipway_store_plugin *plugin_under_test(void)
@@ -283,9 +285,8 @@ static uint64_t read_counter(uint64_t *ret_revision)
     *ret_revision = 0;
     if (result == SLIPWAY_STORE_OK) {
         *ret_revision = d.answer.items[0].revision;
-        assert_int_equal(num_parse_u64(d.answer.items[0].value, 0, 100000,
-                                       &value, NULL),
-                         0);
+        assert_int_equal(
+            num_parse_u64(d.answer.items[0].value, 0, 100000, &value, NULL), 0);
     }
     return value;
 }

@@ -25,13 +25,12 @@ static const char *fixtures_dir(char out[512])
 }
 
 /* Reads a fixture; false when that machine's fixtures were not built. */
-static bool read_fixture(const char *machine, const char *name,
-                         struct buf *ret)
+static bool read_fixture(const char *machine, const char *name, struct buf *ret)
 {
     char dir[512], path[600];
     struct err err = ERR_INIT;
-    (void)snprintf(path, sizeof(path), "%s/%s/action/%s.so",
-                   fixtures_dir(dir), machine, name);
+    (void)snprintf(path, sizeof(path), "%s/%s/action/%s.so", fixtures_dir(dir),
+                   machine, name);
     buf_init(ret, PLUGIN_MAX_BYTES);
     int code = file_read(AT_FDCWD, path, ret, &err);
     if (code == ERR_NOT_FOUND && strcmp(machine, machine_own()->name))
@@ -76,8 +75,8 @@ static void check_good_file(const struct buf *file, const char *machine)
     assert_int_equal(plugin_info_check(info, &err), 0);
     json_t *json = plugin_info_json(info);
     assert_non_null(json);
-    assert_string_equal(
-        json_string_value(json_object_get(json, "machine")), machine);
+    assert_string_equal(json_string_value(json_object_get(json, "machine")),
+                        machine);
     assert_int_equal(json_array_size(json_object_get(json, "params")), 5);
     json_decref(json);
 }
@@ -173,8 +172,7 @@ static const struct {
     {"short-descriptor",
      "its descriptor states a size that is too small, too large or no "
      "multiple of 8"},
-    {"textrel",
-     "it has relocations in its code; compile all of it with -fPIC"},
+    {"textrel", "it has relocations in its code; compile all of it with -fPIC"},
     {"two-symbols",
      "it exports 2 symbols, 'fixture_second_symbol' among them, where a "
      "plugin exports its descriptor only; compile it with "
@@ -258,9 +256,8 @@ static void test_other_files(void **state)
     assert_int_equal(plugin_describe("", 0, NULL, &info, &err), ERR_INVALID);
     assert_string_equal(err.text, "it is not an ELF file");
     static const char script[] = "#!/bin/sh\necho this is no plugin at all\n";
-    assert_int_equal(
-        plugin_describe(script, sizeof(script), NULL, &info, &err),
-        ERR_INVALID);
+    assert_int_equal(plugin_describe(script, sizeof(script), NULL, &info, &err),
+                     ERR_INVALID);
     assert_string_equal(err.text, "it is not an ELF file");
 }
 

@@ -16,8 +16,8 @@
 
 #include "core/util/file.h"
 
-static char built[512];   /* the fixtures */
-static char folder[512];  /* our own plugin folder: FOLDER/MACHINE/action */
+static char built[512];  /* the fixtures */
+static char folder[512]; /* our own plugin folder: FOLDER/MACHINE/action */
 static char actions[600];
 
 static int setup(void **state)
@@ -197,9 +197,9 @@ static void test_foreign_machine(void **state)
     place.machine = "i686";
     if (plugin_file_open(&place, &fd, &digest, &err) == ERR_NOT_FOUND)
         skip();
-    assert_int_equal(plugin_load(fd, SLIPWAY_KIND_ACTION, "good", &digest,
-                                 &plugin, &err),
-                     ERR_UNSUPPORTED);
+    assert_int_equal(
+        plugin_load(fd, SLIPWAY_KIND_ACTION, "good", &digest, &plugin, &err),
+        ERR_UNSUPPORTED);
     assert_non_null(strstr(err.text, "it is built for i686 and this machine "
                                      "is"));
 }
@@ -242,13 +242,13 @@ static void test_copy_is_sealed(void **state)
     assert_int_equal(truncate(path_of("hang", path), 10), 0);
     assert_int_equal(pwrite(fd, "x", 1, 0), -1);
     assert_int_equal(ftruncate(fd, 1), -1);
-    assert_int_equal(plugin_load(fd, SLIPWAY_KIND_ACTION, "hang", &enabled,
-                                 &plugin, &err),
-                     0);
+    assert_int_equal(
+        plugin_load(fd, SLIPWAY_KIND_ACTION, "hang", &enabled, &plugin, &err),
+        0);
     fd = open(path_of("hang", path), O_RDONLY | O_CLOEXEC);
-    assert_int_equal(plugin_load(fd, SLIPWAY_KIND_ACTION, "hang", &enabled,
-                                 &plugin, &err),
-                     ERR_INVALID);
+    assert_int_equal(
+        plugin_load(fd, SLIPWAY_KIND_ACTION, "hang", &enabled, &plugin, &err),
+        ERR_INVALID);
     assert_string_equal(err.text, "action plugin 'hang' is refused: it did "
                                   "not arrive as a sealed memory file");
 }
@@ -280,9 +280,8 @@ static void test_file_modes(void **state)
     expect_denied("minimal", "its folder can be written by others (mode "
                              "0777); take that away with chmod go-w");
     assert_int_equal(chmod(actions, 0755), 0);
-    assert_int_equal(symlink(path_of("minimal", target),
-                             path_of("linked", path)),
-                     0);
+    assert_int_equal(
+        symlink(path_of("minimal", target), path_of("linked", path)), 0);
     expect_denied("linked", "it is a symbolic link; put the file itself "
                             "there");
     assert_int_equal(mkdir(path_of("folder", path), 0755), 0);
@@ -305,10 +304,16 @@ static void test_wrong_owner(void **state)
 static void test_names(void **state)
 {
     (void)state;
-    static const char *const names[] = {
-        "",     "..",          "a/b",  "../action/good", "Good",
-        "1st",  "good.so",     "a b",  "abcdefghijklmnopqrstuvwxyz0123456",
-        "-dash"};
+    static const char *const names[] = {"",
+                                        "..",
+                                        "a/b",
+                                        "../action/good",
+                                        "Good",
+                                        "1st",
+                                        "good.so",
+                                        "a b",
+                                        "abcdefghijklmnopqrstuvwxyz0123456",
+                                        "-dash"};
     struct err err = ERR_INIT;
     const struct plugin *plugin = NULL;
     for (size_t i = 0; i < ARRAY_LENGTH(names); i++)

@@ -166,8 +166,7 @@ static void test_refused_tables(void **state)
     (void)state;
     check_table((struct slipway_param){.name = "P", .help = "h"},
                 "parameter 0 has no name of the form [a-z][a-z0-9_]{0,31}");
-    check_table((struct slipway_param){.name = "p",
-                                       .type = SLIPWAY_PARAM_TEXT},
+    check_table((struct slipway_param){.name = "p", .type = SLIPWAY_PARAM_TEXT},
                 "parameter 'p' has no help text");
     check_table(P(.type = 77), "parameter 'p' has the unknown type 77");
     check_table(P(.type = SLIPWAY_PARAM_TEXT, .flags = 8),

@@ -78,8 +78,8 @@ static void test_scan(void **state)
     assert_non_null(strstr(rpath->problem, "RPATH"));
     assert_null(find_file(&listing, "not-a-plugin")->info);
     for (size_t i = 1; i < listing.count; i++)
-        assert_true(strcmp(listing.files[i - 1].name,
-                           listing.files[i].name) <= 0);
+        assert_true(strcmp(listing.files[i - 1].name, listing.files[i].name) <=
+                    0);
     registry_listing_done(&listing);
     registry_free(registry);
 }
@@ -94,8 +94,8 @@ static void test_enable_and_open(void **state)
     int fd = -1;
     const char *own = machine_own()->name;
     install("good", "good");
-    assert_int_equal(registry_digest(registry, SLIPWAY_KIND_ACTION, "good",
-                                     own, &digest, &err),
+    assert_int_equal(registry_digest(registry, SLIPWAY_KIND_ACTION, "good", own,
+                                     &digest, &err),
                      ERR_NOT_FOUND);
     assert_string_equal(err.text,
                         "action plugin 'good' is not enabled; enable it with "
@@ -112,8 +112,8 @@ static void test_enable_and_open(void **state)
     assert_null(entry->problem);
     assert_string_equal(entry->info->name, "good");
     assert_null(entry->plugin); /* an action is never loaded here */
-    assert_int_equal(registry_digest(registry, SLIPWAY_KIND_ACTION, "good",
-                                     own, &digest, &err),
+    assert_int_equal(registry_digest(registry, SLIPWAY_KIND_ACTION, "good", own,
+                                     &digest, &err),
                      0);
     assert_int_equal(registry_open_digest(registry, &digest, &fd, &err), 0);
     (void)close(fd);
@@ -152,10 +152,10 @@ static void test_changed_while_away(void **state)
     assert_int_equal(registry_examine(registry, SLIPWAY_KIND_ACTION, "older",
                                       "t", 1, &document, &err),
                      0);
-    json_object_set_new(
-        json_object_get(document, "digests"), machine_own()->name,
-        json_string("00112233445566778899aabbccddeeff"
-                    "00112233445566778899aabbccddeeff"));
+    json_object_set_new(json_object_get(document, "digests"),
+                        machine_own()->name,
+                        json_string("00112233445566778899aabbccddeeff"
+                                    "00112233445566778899aabbccddeeff"));
     assert_int_equal(registry_apply(registry, document, &err), ERR_VERIFY);
     const struct registry_entry *entry =
         registry_find(registry, SLIPWAY_KIND_ACTION, "older");
@@ -178,8 +178,8 @@ static void test_refuses_what_may_not_be_enabled(void **state)
     assert_int_equal(registry_examine(registry, SLIPWAY_KIND_ACTION, "absent",
                                       "t", 1, &document, &err),
                      ERR_NOT_FOUND);
-    assert_int_equal(registry_examine(registry, SLIPWAY_KIND_ACTION,
-                                      "../good", "t", 1, &document, &err),
+    assert_int_equal(registry_examine(registry, SLIPWAY_KIND_ACTION, "../good",
+                                      "t", 1, &document, &err),
                      ERR_INVALID);
     assert_null(document);
     registry_free(registry);

@@ -53,8 +53,10 @@ void backup_run(struct database *db, struct request *request)
     if (code || sync_copy(path, fd)) {
         (void)snprintf(sentence, sizeof(sentence),
                        "the copy '%.150s' is not complete and was removed: %s",
-                       path, code ? sqlite3_errstr(code) : "it cannot be "
-                                                           "synced");
+                       path,
+                       code ? sqlite3_errstr(code)
+                            : "it cannot be "
+                              "synced");
         (void)unlink(path);
         bool damaged = (code & 0xff) == SQLITE_CORRUPT;
         if (damaged)

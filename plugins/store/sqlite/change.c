@@ -135,8 +135,8 @@ int change_txn(struct database *db, struct request *request)
 {
     int code = check_txn(db, request);
     revision_begin(db);
-    for (uint64_t i = 0; !code && request->result == SLIPWAY_STORE_OK &&
-                         i < request->op_count;
+    for (uint64_t i = 0;
+         !code && request->result == SLIPWAY_STORE_OK && i < request->op_count;
          i++) {
         const struct operation *op = &request->ops[i];
         code = op->op == SLIPWAY_STORE_PUT ? change_put(db, op)
@@ -167,9 +167,8 @@ int change_campaign(struct database *db, struct request *request)
     }
     if (code != SQLITE_DONE)
         return code;
-    struct operation op = {.key = request->key,
-                           .op = SLIPWAY_STORE_PUT,
-                           .lease = request->lease};
+    struct operation op = {
+        .key = request->key, .op = SLIPWAY_STORE_PUT, .lease = request->lease};
     revision_begin(db);
     code = change_put(db, &op);
     revision_end(db);

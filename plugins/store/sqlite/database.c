@@ -81,10 +81,9 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_LEASE_KEYS] = "SELECT k FROM kv WHERE lease = ?1 AND lease <> 0"
                        " ORDER BY k",
     /* Rows that no list at a kept revision can show any more. */
-    [SQL_COMPACT] =
-        "DELETE FROM log WHERE rev <= ?1 AND (op = 2 OR EXISTS"
-        " (SELECT 1 FROM log AS n WHERE n.k = log.k AND n.rev <= ?1"
-        " AND (n.rev, n.seq) > (log.rev, log.seq)))",
+    [SQL_COMPACT] = "DELETE FROM log WHERE rev <= ?1 AND (op = 2 OR EXISTS"
+                    " (SELECT 1 FROM log AS n WHERE n.k = log.k AND n.rev <= ?1"
+                    " AND (n.rev, n.seq) > (log.rev, log.seq)))",
     [SQL_CHECK] = "SELECT " ROW_COLUMNS " FROM log",
     [SQL_NEWEST] = "SELECT coalesce(max(rev), 0) FROM log",
     [SQL_DANGLING] =
@@ -173,8 +172,7 @@ static int meta_get(struct database *db, const char *name, uint64_t least,
 }
 
 /* The first column of the first row, as a number. */
-static int ask_number(struct database *db, const char *text,
-                      sqlite3_int64 *ret)
+static int ask_number(struct database *db, const char *text, sqlite3_int64 *ret)
 {
     sqlite3_stmt *s = NULL;
     int code = sqlite3_prepare_v2(db->sql, text, -1, &s, NULL);
@@ -299,9 +297,9 @@ static int prepare_all(struct database *db)
 {
     int code = SQLITE_OK;
     for (int i = 0; !code && i < SQL_COUNT; i++)
-        code = sqlite3_prepare_v3(db->sql, texts[i], -1,
-                                  SQLITE_PREPARE_PERSISTENT,
-                                  &db->statements[i], NULL);
+        code =
+            sqlite3_prepare_v3(db->sql, texts[i], -1, SQLITE_PREPARE_PERSISTENT,
+                               &db->statements[i], NULL);
     return code;
 }
 

@@ -117,7 +117,7 @@ int read_list(struct database *db, struct request *request)
     int code = take_rows(db, s, request);
     (void)sqlite3_clear_bindings(s);
     free(end);
-    request->ret_revision = request->revision ? request->revision
-                                              : db->revision;
+    request->ret_revision =
+        request->revision ? request->revision : db->revision;
     return code;
 }

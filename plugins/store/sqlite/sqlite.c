@@ -34,8 +34,8 @@ static int open_descriptors(struct store *store)
         timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
     if (store->request_fd < 0 || store->reply_fd < 0 || store->lease_fd < 0)
         return -1;
-    store->reply_watch = store->host->watch_fd(
-        store->host, store->reply_fd, 1 /* read */, on_replies, store);
+    store->reply_watch = store->host->watch_fd(store->host, store->reply_fd,
+                                               1 /* read */, on_replies, store);
     return store->reply_watch ? 0 : -1;
 }
 
@@ -74,8 +74,8 @@ static int store_open(const struct slipway_store_host *host,
                       void **ret_store)
 {
     if (location[0] != '/') {
-        (void)snprintf(why, why_bytes,
-                       "'%s' is not an absolute path of a file", location);
+        (void)snprintf(why, why_bytes, "'%s' is not an absolute path of a file",
+                       location);
         return SLIPWAY_EINVAL;
     }
     struct store *store = must(calloc(1, sizeof(*store)));
@@ -90,8 +90,7 @@ static int store_open(const struct slipway_store_host *host,
         (void)snprintf(why, why_bytes, "%s", store->db.sentence);
         code = store->db.corrupt ? SLIPWAY_EVERIFY : SLIPWAY_EIO;
     } else if (open_descriptors(store) || start_writer(store)) {
-        (void)snprintf(why, why_bytes,
-                       "cannot start the store's thread: %s",
+        (void)snprintf(why, why_bytes, "cannot start the store's thread: %s",
                        strerrordesc_np(errno));
         database_close(&store->db);
         code = SLIPWAY_EIO;
@@ -212,8 +211,7 @@ static const char *check_txn(const struct request *request)
     return NULL;
 }
 
-static void store_txn(void *store,
-                      const struct slipway_store_compare *compares,
+static void store_txn(void *store, const struct slipway_store_compare *compares,
                       uint64_t compare_count,
                       const struct slipway_store_op *ops, uint64_t op_count,
                       slipway_store_done *done, void *arg)
@@ -320,12 +318,12 @@ static void store_health(void *store, slipway_store_done *done, void *arg)
     request_submit(store, request);
 }
 
-SLIPWAY_STORE_PLUGIN(
-    .name = "sqlite", .version = PLUGIN_VERSION,
-    .summary = "Keeps the server's state in one SQLite file.",
-    .open = store_open, .close = store_close, .get = store_get,
-    .list = store_list, .txn = store_txn, .watch = store_watch,
-    .unwatch = store_unwatch, .lease_grant = store_lease_grant,
-    .lease_keepalive = store_lease_keepalive,
-    .lease_revoke = store_lease_revoke, .campaign = store_campaign,
-    .compact = store_compact, .backup = store_backup, .health = store_health);
+SLIPWAY_STORE_PLUGIN(.name = "sqlite", .version = PLUGIN_VERSION,
+                     .summary = "Keeps the server's state in one SQLite file.",
+                     .open = store_open, .close = store_close, .get = store_get,
+                     .list = store_list, .txn = store_txn, .watch = store_watch,
+                     .unwatch = store_unwatch, .lease_grant = store_lease_grant,
+                     .lease_keepalive = store_lease_keepalive,
+                     .lease_revoke = store_lease_revoke,
+                     .campaign = store_campaign, .compact = store_compact,
+                     .backup = store_backup, .health = store_health);

@@ -30,11 +30,11 @@
 #include <slipway/store.h>
 
 #define SENTENCE_BYTES 256
-#define MAX_QUEUED 16384         /* requests and replies that wait */
-#define MAX_BATCH 256            /* requests in one transaction */
+#define MAX_QUEUED 16384 /* requests and replies that wait */
+#define MAX_BATCH 256    /* requests in one transaction */
 #define MAX_LIST 1000
 #define MAX_LIST_BYTES (4u << 20) /* a list is cut there, with `more` */
-#define WATCH_PAGE 256           /* events told to a watch in one go */
+#define WATCH_PAGE 256            /* events told to a watch in one go */
 #define MIN_TTL_MS 100u
 #define MAX_TTL_MS (24u * 3600 * 1000)
 #define MAX_LEASES 4096
@@ -170,12 +170,12 @@ struct database {
     uint64_t revision;  /* the newest */
     uint64_t compacted; /* history up to here is gone */
     uint64_t next_lease;
-    uint64_t next_seq;  /* of the revision that is being made */
-    bool changed;       /* the revision being made has changes */
+    uint64_t next_seq; /* of the revision that is being made */
+    bool changed;      /* the revision being made has changes */
     struct lease *leases;
     size_t lease_count;
-    bool corrupt;       /* sticky */
-    bool doubtful;      /* a commit's fate is unknown: open it again first */
+    bool corrupt;  /* sticky */
+    bool doubtful; /* a commit's fate is unknown: open it again first */
     char sentence[SENTENCE_BYTES]; /* of the last failure */
 };
 
@@ -203,8 +203,7 @@ void reply_list_add(struct reply_list *list, struct reply *reply);
 void reply_list_destroy(struct reply_list *list);
 
 /* Loop: a request with its texts copied; never NULL. */
-struct request *request_new(enum request_kind kind, const char *key,
-                            void *arg);
+struct request *request_new(enum request_kind kind, const char *key, void *arg);
 /* Loop: gives it to the writer, or back at once as UNAVAILABLE when too many
  * wait. */
 void request_submit(struct store *store, struct request *request);
@@ -262,7 +261,8 @@ struct row {
 
 /* The columns k, rev, seq, op, create_rev, lease, v, sum from `first` on. */
 #define ROW_COLUMNS                                                            \
-    "log.k, log.rev, log.seq, log.op, log.create_rev, log.lease, log.v, log.sum"
+    "log.k, log.rev, log.seq, log.op, log.create_rev, log.lease, log.v, "      \
+    "log.sum"
 /* SQLITE_OK, or SQLITE_CORRUPT after database_damaged. */
 int row_read(struct database *db, sqlite3_stmt *statement, int first,
              struct row *ret);

@@ -128,12 +128,11 @@ bool watch_tell(struct store *store, struct reply_list *replies)
     struct database *db = &store->db;
     bool more = false;
     for (struct watch *w = store->watches; w && db->sql; w = w->next) {
-        if (w->over || (w->started && !w->told_seq &&
-                        w->told_revision == db->revision))
+        if (w->over ||
+            (w->started && !w->told_seq && w->told_revision == db->revision))
             continue;
         if (is_lost(db, w)) {
-            say(w, SLIPWAY_STORE_EVENT_COMPACTED, db->compacted, NULL,
-                replies);
+            say(w, SLIPWAY_STORE_EVENT_COMPACTED, db->compacted, NULL, replies);
             w->over = true;
             continue;
         }

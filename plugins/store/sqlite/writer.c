@@ -21,18 +21,30 @@ static int run_one(struct store *store, struct request *request)
 {
     struct database *db = &store->db;
     switch (request->kind) {
-    case REQUEST_GET: return read_get(db, request);
-    case REQUEST_LIST: return read_list(db, request);
-    case REQUEST_TXN: return change_txn(db, request);
-    case REQUEST_LEASE_GRANT: return lease_grant(db, request);
-    case REQUEST_LEASE_KEEPALIVE: return lease_keepalive(db, request);
-    case REQUEST_LEASE_REVOKE: return lease_revoke(db, request);
-    case REQUEST_CAMPAIGN: return change_campaign(db, request);
-    case REQUEST_COMPACT: return change_compact(db, request);
-    case REQUEST_HEALTH: return health_probe(db, request);
-    case REQUEST_WATCH: watch_place(db, request->watch); break;
+    case REQUEST_GET:
+        return read_get(db, request);
+    case REQUEST_LIST:
+        return read_list(db, request);
+    case REQUEST_TXN:
+        return change_txn(db, request);
+    case REQUEST_LEASE_GRANT:
+        return lease_grant(db, request);
+    case REQUEST_LEASE_KEEPALIVE:
+        return lease_keepalive(db, request);
+    case REQUEST_LEASE_REVOKE:
+        return lease_revoke(db, request);
+    case REQUEST_CAMPAIGN:
+        return change_campaign(db, request);
+    case REQUEST_COMPACT:
+        return change_compact(db, request);
+    case REQUEST_HEALTH:
+        return health_probe(db, request);
+    case REQUEST_WATCH:
+        watch_place(db, request->watch);
+        break;
     case REQUEST_BACKUP: /* not inside a transaction: see run_others */
-    case REQUEST_UNWATCH: break;
+    case REQUEST_UNWATCH:
+        break;
     }
     return SQLITE_OK;
 }
@@ -116,8 +128,8 @@ static void answer_failure(struct store *store, struct reply_list *batch,
     if (result == SLIPWAY_STORE_CORRUPT || unsure) {
         fail_batch(batch, true, false,
                    unsure ? SLIPWAY_STORE_UNAVAILABLE : result, sentence);
-        fail_batch(batch, false, true,
-                   unsure ? SLIPWAY_STORE_UNKNOWN : result, sentence);
+        fail_batch(batch, false, true, unsure ? SLIPWAY_STORE_UNKNOWN : result,
+                   sentence);
         return;
     }
     fail_batch(batch, false, true, result, sentence);

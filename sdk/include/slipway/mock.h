@@ -2,7 +2,7 @@
 /*
  * A mock host for unit tests of action plugins: runs the callbacks of a
  * descriptor as the engine would, in this process, on disks that are plain
- * files.  Compile its one source file together with your test; its path is
+ * files.  Compile its source files together with your test; their paths are
  * `pkg-config --variable=mock slipway-sdk`.
  *
  *     struct slipway_mock *mock = slipway_mock_new(&slipway_plugin_descriptor);

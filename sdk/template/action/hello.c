@@ -13,11 +13,11 @@ enum { GREETING, TIMES, PARAMS };
 
 static const struct slipway_param params[PARAMS] = {
     SLIPWAY_PARAM(.name = "greeting", .type = SLIPWAY_PARAM_TEXT,
-                  .help = "What to say.", .default_text = "hello",
-                  .min = 1, .max = 64),
+                  .help = "What to say.", .default_text = "hello", .min = 1,
+                  .max = 64),
     SLIPWAY_PARAM(.name = "times", .type = SLIPWAY_PARAM_NUMBER,
-                  .help = "How often to say it.", .default_text = "3",
-                  .min = 1, .max = 100),
+                  .help = "How often to say it.", .default_text = "3", .min = 1,
+                  .max = 100),
 };
 
 static int run(const struct slipway_action_host *host)
