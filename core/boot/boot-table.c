@@ -215,11 +215,11 @@ json_t *boot_table_to_json(const struct boot_table *table)
     for (size_t i = 0; list && i < table->count; i++) {
         const struct boot_file *f = &table->files[i];
         char hex[DIGEST_HEX_BYTES];
-        json_t *item = json_pack(
-            "{s:s, s:s, s:s, s:I, s:s, s:b}", "name", f->name, "root",
-            root_words[f->root], "path", f->path, "length",
-            (json_int_t)f->length, "sha256", digest_hex(&f->digest, hex),
-            "immutable", (int)f->immutable);
+        json_t *item = json_pack("{s:s, s:s, s:s, s:I, s:s, s:b}", "name",
+                                 f->name, "root", root_words[f->root], "path",
+                                 f->path, "length", (json_int_t)f->length,
+                                 "sha256", digest_hex(&f->digest, hex),
+                                 "immutable", (int)f->immutable);
         if (!item || json_array_append_new(list, item)) {
             json_decref(list);
             return NULL;
@@ -249,9 +249,8 @@ static int file_from_json(const json_t *json, const char *path,
         return json_reader_fail(&r, "path", "is too long");
     memcpy(ret->name, name, strlen(name) + 1);
     memcpy(ret->path, file, strlen(file) + 1);
-    ret->root = strcmp(root, root_words[BOOT_ROOT_STATE]) == 0
-                    ? BOOT_ROOT_STATE
-                    : BOOT_ROOT_DATA;
+    ret->root = strcmp(root, root_words[BOOT_ROOT_STATE]) == 0 ? BOOT_ROOT_STATE
+                                                               : BOOT_ROOT_DATA;
     if (strcmp(root, root_words[ret->root]) != 0)
         return json_reader_fail(&r, "root", "must be 'state' or 'data'");
     return digest_parse(hex, &ret->digest, err);

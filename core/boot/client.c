@@ -13,13 +13,13 @@ enum { HTYPE_ETHERNET = 1, MAC_BYTES = 6 };
 static const uint8_t uuid_dash_after[] = {4, 6, 8, 10};
 
 /* The byte that stands at each place of the text in SMBIOS order. */
-static const uint8_t smbios_order[16] = {3, 2, 1, 0, 5,  4,  7,  6,
+static const uint8_t smbios_order[16] = {3, 2, 1,  0,  5,  4,  7,  6,
                                          8, 9, 10, 11, 12, 13, 14, 15};
 
 char *mac_format(const uint8_t mac[6], char out[MAC_TEXT_BYTES])
 {
-    (void)snprintf(out, MAC_TEXT_BYTES, "%02x:%02x:%02x:%02x:%02x:%02x",
-                   mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+    (void)snprintf(out, MAC_TEXT_BYTES, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0],
+                   mac[1], mac[2], mac[3], mac[4], mac[5]);
     return out;
 }
 

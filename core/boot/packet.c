@@ -105,8 +105,8 @@ int packet_parse(const void *data, size_t length, struct packet *ret,
     uint8_t overload = 0;
     if (length >= AT_OPTIONS &&
         memcmp(p + AT_COOKIE, cookie, sizeof(cookie)) == 0) {
-        int code = parse_options(p + AT_OPTIONS, length - AT_OPTIONS,
-                                 "options", ret, err);
+        int code = parse_options(p + AT_OPTIONS, length - AT_OPTIONS, "options",
+                                 ret, err);
         if (code)
             return code;
         size_t size;
@@ -142,7 +142,7 @@ enum dhcp_type packet_type(const struct packet *packet)
 {
     size_t length;
     const uint8_t *value = packet_option(packet, OPTION_MESSAGE_TYPE, &length);
-    return value && length == 1 ? (enum dhcp_type)*value : DHCP_NONE;
+    return value && length == 1 ? (enum dhcp_type)value[0] : DHCP_NONE;
 }
 
 bool packet_option_address(const struct packet *packet, uint8_t code,
@@ -176,9 +176,9 @@ bool packet_class_begins(const struct packet *packet, const char *prefix)
 
 const char *packet_type_word(enum dhcp_type type)
 {
-    static const char *const words[] = {"BOOTP", "DISCOVER", "OFFER",
-                                        "REQUEST", "DECLINE", "ACK",
-                                        "NAK", "RELEASE", "INFORM"};
+    static const char *const words[] = {"BOOTP",   "DISCOVER", "OFFER",
+                                        "REQUEST", "DECLINE",  "ACK",
+                                        "NAK",     "RELEASE",  "INFORM"};
     return (size_t)type < ARRAY_LENGTH(words) ? words[type] : "unknown";
 }
 

@@ -13,9 +13,10 @@
 #include "core/util/err.h"
 
 #define PACKET_HEADER_BYTES 236
-#define PACKET_MIN_BYTES 300   /* shorter replies are dropped by some ROMs */
-#define PACKET_MAX_BYTES 1472  /* UDP payload that fits Ethernet unfragmented */
-#define PACKET_INPUT_MAX 1500  /* longer input is refused */
+#define PACKET_MIN_BYTES 300  /* shorter replies are dropped by some ROMs */
+#define PACKET_MAX_BYTES 1472 /* UDP payload that fits Ethernet unfragmented   \
+                               */
+#define PACKET_INPUT_MAX 1500 /* longer input is refused */
 #define PACKET_FLAG_BROADCAST 0x8000u
 #define PACKET_SERVER_PORT 67
 #define PACKET_CLIENT_PORT 68

@@ -120,8 +120,8 @@ static bool take_text(const uint8_t *data, size_t length, uint8_t tag,
     return true;
 }
 
-int rendezvous_parse(const uint8_t *data, size_t length,
-                     struct rendezvous *ret, struct err *err)
+int rendezvous_parse(const uint8_t *data, size_t length, struct rendezvous *ret,
+                     struct err *err)
 {
     struct rendezvous r;
     if (!take_text(data, length, RENDEZVOUS_SERVERS, r.servers,

@@ -41,7 +41,7 @@ int rendezvous_format(const struct rendezvous *rendezvous,
                       struct err *err);
 /* Reads option 43 of an ACK.  ERR_INVALID when the server list is missing or
  * malformed; unknown sub-options are skipped. */
-int rendezvous_parse(const uint8_t *data, size_t length,
-                     struct rendezvous *ret, struct err *err);
+int rendezvous_parse(const uint8_t *data, size_t length, struct rendezvous *ret,
+                     struct err *err);
 
 #endif

@@ -84,8 +84,8 @@ static int ask_plugin(struct exchange *x, struct boot_part *part)
         .size = sizeof(intent),
         .intent = x->decision.intent,
         .attempt = x->decision.attempt,
-        .server_address = inet_ntop(AF_INET, &x->subnet->server, address,
-                                    sizeof(address)),
+        .server_address =
+            inet_ntop(AF_INET, &x->subnet->server, address, sizeof(address)),
         .http_base = x->subnet->http_base ? x->subnet->http_base : "",
     };
     const struct slipway_boot_writer writer = {

@@ -128,8 +128,8 @@ bool dhcp_record(struct dhcp *d, enum lease_state state,
     struct err err = ERR_INIT;
     AUTO_BUF line = BUF_INIT(LEASE_RECORD_MAX * 2);
     uint64_t now = loop_now_ms(d->loop);
-    int64_t until_s = d->seam->wall_s(d->seam->context) +
-                      (int64_t)((until_ms - now) / 1000);
+    int64_t until_s =
+        d->seam->wall_s(d->seam->context) + (int64_t)((until_ms - now) / 1000);
     if (lease_record_format(&line, state, lease->address, &lease->key, until_s,
                             lease->host_name)) {
         tell_log_failed(d, "no memory", 0);

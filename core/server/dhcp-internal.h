@@ -24,11 +24,11 @@
 #include "core/util/log.h"
 
 enum {
-    COMMIT_BATCH = 64,       /* ACKs that wait for one sync */
+    COMMIT_BATCH = 64, /* ACKs that wait for one sync */
     COMMIT_DELAY_MS = 1,
-    RENDEZVOUS_MAX = 1024,   /* engines that wait for their ticket */
-    TELL_EVERY_MS = 60000,   /* events and warnings of one kind */
-    MALFORMED_BURST = 10,    /* malformed packets logged in TELL_EVERY_MS */
+    RENDEZVOUS_MAX = 1024, /* engines that wait for their ticket */
+    TELL_EVERY_MS = 60000, /* events and warnings of one kind */
+    MALFORMED_BURST = 10,  /* malformed packets logged in TELL_EVERY_MS */
     REPLY_NOTE_BYTES = 320,
 };
 
@@ -102,8 +102,7 @@ struct in_addr exchange_requested(const struct exchange *x);
 /* "52:54:00:12:34:56 (host 'lab-01')", for log lines. */
 const char *exchange_who(const struct exchange *x, char *out, size_t size);
 /* No answer will be sent; says why at debug level and counts. */
-void exchange_silent(struct exchange *x, const char *format, ...)
-    PRINTF(2, 3);
+void exchange_silent(struct exchange *x, const char *format, ...) PRINTF(2, 3);
 /* True at most once in `every_ms`, for messages that could flood. */
 bool dhcp_due(const struct dhcp *d, uint64_t *last_ms, uint64_t every_ms);
 /* Raises an event; steals `json`, which may be NULL when memory is short. */
@@ -143,8 +142,7 @@ void reply_begin(struct exchange *x, struct dhcp_reply *reply,
 void reply_put_network(struct exchange *x, struct dhcp_reply *reply);
 void reply_put_lease(struct exchange *x, struct dhcp_reply *reply,
                      struct in_addr address);
-void reply_note(struct dhcp_reply *reply, const char *format, ...)
-    PRINTF(2, 3);
+void reply_note(struct dhcp_reply *reply, const char *format, ...) PRINTF(2, 3);
 /* Sends and logs; `reply` is used up. */
 void reply_send(struct dhcp *d, struct dhcp_reply *reply);
 void reply_nak(struct exchange *x, const char *sentence);

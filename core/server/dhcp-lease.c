@@ -26,8 +26,7 @@ static bool may_have(struct exchange *x, struct in_addr address)
 {
     if (x->reserved.s_addr && x->reserved.s_addr == address.s_addr)
         return true;
-    return lease_in_pool(x->subnet, address) &&
-           !reserved_for_other(x, address);
+    return lease_in_pool(x->subnet, address) && !reserved_for_other(x, address);
 }
 
 /* Does nobody else have it just now? */
@@ -85,9 +84,9 @@ static void no_address(struct exchange *x)
         log_warn("no address is left for %s in the network of %s, enlarge "
                  "the pools or shorten the leases",
                  exchange_who(x, who, sizeof(who)), server);
-        dhcp_event(d, "pool-exhausted",
-                   json_pack("{s:s, s:s}", "mac", x->client.mac, "server",
-                             server));
+        dhcp_event(
+            d, "pool-exhausted",
+            json_pack("{s:s, s:s}", "mac", x->client.mac, "server", server));
     }
     exchange_silent(x, "no address is left");
 }
@@ -141,8 +140,7 @@ static void selecting(struct exchange *x, struct in_addr server)
      * offered then may be had now unless somebody else got it since. */
     bool ours = lease ? lease->address.s_addr == requested.s_addr
                       : is_free(x, requested);
-    if (!ours || !subnet_has(x->subnet, requested) ||
-        !may_have(x, requested)) {
+    if (!ours || !subnet_has(x->subnet, requested) || !may_have(x, requested)) {
         reply_nak(x, "this address was not offered");
         return;
     }
@@ -215,8 +213,7 @@ void dhcp_decline(struct exchange *x)
              "%u s: look for a machine with a fixed address",
              x->client.mac, text, d->config.quarantine_s);
     dhcp_event(d, "address-conflict",
-               json_pack("{s:s, s:s}", "mac", x->client.mac, "address",
-                         text));
+               json_pack("{s:s, s:s}", "mac", x->client.mac, "address", text));
     lease = lease_put(d->leases, &nobody, requested, LEASE_DECLINED, until);
     /* A refusal of the disk is logged there; the memory has it anyway. */
     if (lease)

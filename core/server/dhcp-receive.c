@@ -156,9 +156,9 @@ static bool receive(struct exchange *x, struct dhcp *d,
     x->subnet = find_subnet(x);
     if (!x->subnet) {
         char relay[INET_ADDRSTRLEN];
-        exchange_silent(x, "no network is configured for it (relay %s)",
-                        inet_ntop(AF_INET, &x->packet.giaddr, relay,
-                                  sizeof(relay)));
+        exchange_silent(
+            x, "no network is configured for it (relay %s)",
+            inet_ntop(AF_INET, &x->packet.giaddr, relay, sizeof(relay)));
         return false;
     }
     return true;

@@ -123,8 +123,7 @@ void reply_send(struct dhcp *d, struct dhcp_reply *reply)
         return;
     }
     if (d->seam->datagram_send(d->seam->context,
-                               reply->on_pxe_port ? d->pxe : d->port67,
-                               &out)) {
+                               reply->on_pxe_port ? d->pxe : d->port67, &out)) {
         /* The client asks again, as for any lost datagram. */
         d->counters.silent++;
         log_debug("DHCP %s for %s could not be sent", word, reply->note);

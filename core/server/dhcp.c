@@ -135,7 +135,8 @@ void dhcp_leases(struct dhcp *dhcp,
             .client = hex_format(lease->key.bytes, LEASE_KEY_BYTES, client),
             .host_name = lease->host_name,
             .state = state_word(lease, now),
-            .until_s = wall_s + ((int64_t)lease->until_ms - (int64_t)now) / 1000,
+            .until_s =
+                wall_s + ((int64_t)lease->until_ms - (int64_t)now) / 1000,
         };
         fn(arg, &view);
     }
@@ -145,6 +146,5 @@ void dhcp_counters(const struct dhcp *dhcp, struct dhcp_counters *ret)
 {
     *ret = dhcp->counters;
     ret->pool_size = leases_pool_size(dhcp->leases);
-    ret->pool_free =
-        leases_pool_free(dhcp->leases, loop_now_ms(dhcp->loop));
+    ret->pool_free = leases_pool_free(dhcp->leases, loop_now_ms(dhcp->loop));
 }

@@ -28,12 +28,12 @@ struct boot_client {
 
 /* What the site wants this client to do. */
 struct boot_decision {
-    uint32_t intent;      /* SLIPWAY_INTENT_*; 0 = no boot answer at all */
-    uint32_t attempt;     /* consecutive times for the same firmware stage */
-    char host_id[33];     /* "" = unknown machine */
-    char host_name[64];   /* "" = none */
+    uint32_t intent;    /* SLIPWAY_INTENT_*; 0 = no boot answer at all */
+    uint32_t attempt;   /* consecutive times for the same firmware stage */
+    char host_id[33];   /* "" = unknown machine */
+    char host_name[64]; /* "" = none */
     char reserved_address[46]; /* reservation, "" = from the pool */
-    char reason[160];     /* for the log: "task 7f... is armed" */
+    char reason[160];          /* for the log: "task 7f... is armed" */
 };
 
 struct dhcp_policy {
@@ -75,26 +75,26 @@ struct dhcp_range {
  * first one of the interface it came in by.
  */
 struct dhcp_subnet {
-    struct in_addr server;  /* ours, reachable from there: options 54, siaddr */
+    struct in_addr server; /* ours, reachable from there: options 54, siaddr */
     struct in_addr netmask;
-    struct in_addr router;  /* 0 = none */
+    struct in_addr router; /* 0 = none */
     struct in_addr dns[DHCP_DNS_MAX];
     size_t dns_count;
-    const char *domain;     /* option 15; NULL = none */
+    const char *domain;              /* option 15; NULL = none */
     const struct dhcp_range *ranges; /* inside the subnet, may be none */
     size_t range_count;
     unsigned interface_index; /* 0 = any interface */
-    const char *servers;    /* rendezvous: "10.0.0.1:7443,10.0.0.2:7443" */
-    const char *http_base;  /* "http://10.0.0.1:7080", no final slash */
+    const char *servers;      /* rendezvous: "10.0.0.1:7443,10.0.0.2:7443" */
+    const char *http_base;    /* "http://10.0.0.1:7080", no final slash */
 };
 
 struct dhcp_config {
     const struct dhcp_subnet *subnets; /* at least one */
     size_t subnet_count;
-    uint32_t lease_s;          /* 60 or more */
-    uint32_t offer_ms;         /* an offered address is held so long */
-    uint32_t quarantine_s;     /* a declined address is not used so long */
-    const char *lease_log;     /* path of the append-only log */
+    uint32_t lease_s;            /* 60 or more */
+    uint32_t offer_ms;           /* an offered address is held so long */
+    uint32_t quarantine_s;       /* a declined address is not used so long */
+    const char *lease_log;       /* path of the append-only log */
     struct datagram_spec port67; /* the socket for DHCP */
     struct datagram_spec pxe;    /* port 4011 */
 };
@@ -135,13 +135,13 @@ void dhcp_leases(struct dhcp *dhcp,
  * silent and malformed. */
 struct dhcp_counters {
     uint64_t received;
-    uint64_t answered;  /* a reply went out */
-    uint64_t silent;    /* no reply, as the protocol or the policy wants */
+    uint64_t answered; /* a reply went out */
+    uint64_t silent;   /* no reply, as the protocol or the policy wants */
     uint64_t malformed;
     uint64_t offers;
     uint64_t acks;
     uint64_t naks;
-    uint64_t exhausted; /* no free address */
+    uint64_t exhausted;  /* no free address */
     uint64_t log_failed; /* ACKs that were not sent for that reason */
     uint64_t log_syncs;
     uint64_t pool_size;

@@ -29,8 +29,8 @@ struct lease_log {
 /* What reading found, for the log. */
 struct lease_log_found {
     uint64_t records;
-    uint64_t damaged;   /* lines whose check failed */
-    bool torn;          /* the last line was cut off: a crash while writing */
+    uint64_t damaged; /* lines whose check failed */
+    bool torn;        /* the last line was cut off: a crash while writing */
 };
 
 int lease_log_open(struct lease_log *log, const struct seam *seam,

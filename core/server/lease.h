@@ -34,14 +34,14 @@ struct lease_key {
 };
 
 struct lease {
-    struct lease *next_of_client;  /* in the hash tables */
+    struct lease *next_of_client; /* in the hash tables */
     struct lease *next_of_address;
     struct lease *earlier; /* in its state's queue */
     struct lease *later;
     struct lease_key key;
     struct in_addr address;
     enum lease_state state;
-    uint64_t until_ms;   /* loop's clock */
+    uint64_t until_ms;                /* loop's clock */
     char host_name[LEASE_NAME_BYTES]; /* [A-Za-z0-9.-]*, the client's wish */
 };
 

@@ -5,24 +5,15 @@
  * 4011), two bytes of length, the packet.
  */
 #include "core/util/bytes.h"
-#include "core/util/log.h"
 #include "tests/unit/dhcp-world.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void ignore_line(void *arg, enum log_level level, const char *line)
-{
-    (void)arg;
-    (void)level;
-    (void)line;
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct world w;
     struct station s;
     struct cursor c = cursor_on(data, size);
-    log_set_sink(ignore_line, NULL);
     world_start(&w, 1, 2);
     w.ticket = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQ";
     station_open(&s, &w, 7, "10.0.0.60", 68);

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/util/log.h"
+
 /* The real plugin answers for UEFI firmware: its file is linked in. */
 extern const struct slipway_arch_plugin slipway_plugin_descriptor;
 
@@ -53,8 +55,7 @@ recognise(void *arg, const struct slipway_boot_request *request)
                : NULL;
 }
 
-static const char *engine_file(void *arg, const char *machine,
-                               const char *role)
+static const char *engine_file(void *arg, const char *machine, const char *role)
 {
     (void)arg;
     (void)machine;
@@ -77,21 +78,28 @@ static bool reserved(void *arg, const char *address, const char *mac)
            strcmp(mac, w->reserved_mac) != 0;
 }
 
+static void ignore_line(void *arg, enum log_level level, const char *line)
+{
+    (void)arg;
+    (void)level;
+    (void)line;
+}
+
 void world_start(struct world *w, uint64_t seed, unsigned pool)
 {
     struct err err = ERR_INIT;
+    log_set_sink(ignore_line, NULL);
     memset(w, 0, sizeof(*w));
     w->sim = sim_new(seed);
     w->seam = sim_host(w->sim, WORLD_SERVER);
     w->loop = loop_new(w->seam, &err);
-    w->policy = (struct dhcp_policy){w,           decide, rendezvous,
-                                     recognise,   engine_file,
-                                     event,       reserved};
+    w->policy = (struct dhcp_policy){w,           decide, rendezvous, recognise,
+                                     engine_file, event,  reserved};
     uint32_t first = ntohl(address_of("10.0.0.100").s_addr);
-    w->ranges[0] = (struct dhcp_range){{htonl(first)},
-                                       {htonl(first + pool - 1)}};
-    w->ranges[1] = (struct dhcp_range){address_of("10.9.0.10"),
-                                       address_of("10.9.0.20")};
+    w->ranges[0] =
+        (struct dhcp_range){{htonl(first)}, {htonl(first + pool - 1)}};
+    w->ranges[1] =
+        (struct dhcp_range){address_of("10.9.0.10"), address_of("10.9.0.20")};
     w->subnets[0] = (struct dhcp_subnet){
         .server = address_of(WORLD_SERVER),
         .netmask = address_of("255.255.255.0"),
@@ -137,6 +145,13 @@ void world_end(struct world *w)
     sim_free(w->sim);
 }
 
+struct dhcp_counters world_counters(const struct world *w)
+{
+    struct dhcp_counters c;
+    dhcp_counters(w->dhcp, &c);
+    return c;
+}
+
 static void on_reply(void *arg, const struct datagram *datagram)
 {
     struct station *s = arg;
@@ -180,7 +195,7 @@ void station_packet(struct station *s, struct packet_writer *p,
 
 void put_uefi(struct packet_writer *p)
 {
-    static const uint8_t machine[17] = {0, 1, 2, 3, 4, 5, 6, 7, 8,
+    static const uint8_t machine[17] = {0, 1,  2,  3,  4,  5,  6,  7, 8,
                                         9, 10, 11, 12, 13, 14, 15, 16};
     (void)packet_put_text(p, OPTION_CLASS_ID,
                           "PXEClient:Arch:00007:UNDI:003016");

@@ -56,6 +56,7 @@ void world_start(struct world *w, uint64_t seed, unsigned pool);
 /* Ends the server and starts it again on the same log. */
 int world_restart(struct world *w, struct err *err);
 void world_end(struct world *w);
+struct dhcp_counters world_counters(const struct world *w);
 
 struct in_addr address_of(const char *text);
 /* Opens `port` on a new host with this address ("0.0.0.0" = none). */

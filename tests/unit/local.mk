@@ -89,13 +89,23 @@ tests_unit_test_pipeline_SOURCES = %D%/test-pipeline.c %D%/image-fixture.c %D%/i
 tests_unit_test_pipeline_LDADD = $(UNIT_LIBS)
 tests_unit_test_pipeline_CFLAGS = $(UNIT_CFLAGS)
 if SERVER
-check_PROGRAMS += tests/unit/test-dhcp
-TESTS += tests/unit/test-dhcp
-tests_unit_test_dhcp_SOURCES = %D%/test-dhcp.c %D%/dhcp-world.c %D%/dhcp-world.h \
-	plugins/arch/x86-uefi/x86-uefi.c
+DHCP_WORLD = %D%/dhcp-world.c %D%/dhcp-world.h plugins/arch/x86-uefi/x86-uefi.c
+check_PROGRAMS += tests/unit/test-dhcp tests/unit/test-dhcp-boot \
+	tests/unit/test-dhcp-log
+TESTS += tests/unit/test-dhcp tests/unit/test-dhcp-boot \
+	tests/unit/test-dhcp-log
+tests_unit_test_dhcp_SOURCES = %D%/test-dhcp.c $(DHCP_WORLD)
 tests_unit_test_dhcp_LDADD = libslipwayserver.la $(UNIT_LIBS)
 tests_unit_test_dhcp_CPPFLAGS = $(AM_CPPFLAGS) -DPLUGIN_VERSION='"$(PACKAGE_VERSION)"'
 tests_unit_test_dhcp_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_dhcp_boot_SOURCES = %D%/test-dhcp-boot.c $(DHCP_WORLD)
+tests_unit_test_dhcp_boot_LDADD = libslipwayserver.la $(UNIT_LIBS)
+tests_unit_test_dhcp_boot_CPPFLAGS = $(AM_CPPFLAGS) -DPLUGIN_VERSION='"$(PACKAGE_VERSION)"'
+tests_unit_test_dhcp_boot_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_dhcp_log_SOURCES = %D%/test-dhcp-log.c $(DHCP_WORLD)
+tests_unit_test_dhcp_log_LDADD = libslipwayserver.la $(UNIT_LIBS)
+tests_unit_test_dhcp_log_CPPFLAGS = $(AM_CPPFLAGS) -DPLUGIN_VERSION='"$(PACKAGE_VERSION)"'
+tests_unit_test_dhcp_log_CFLAGS = $(UNIT_CFLAGS)
 
 check_PROGRAMS += tests/unit/test-mtftp
 TESTS += tests/unit/test-mtftp

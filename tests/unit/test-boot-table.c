@@ -26,7 +26,7 @@ static void names_are_narrow(void **state)
 {
     static const char *const good[] = {"a", "local-x64.efi", "0_1",
                                        "engine-x86_64.efi"};
-    static const char *const bad[] = {"",    ".hidden", "-x",   "A",  "a/b",
+    static const char *const bad[] = {"",    ".hidden", "-x",  "A",   "a/b",
                                       "a b", "..",      "a\n", "\xff"};
     char longest[66];
     (void)state;
@@ -45,7 +45,7 @@ static void put_replaces_and_refuses(void **state)
 {
     struct boot_table *table = boot_table_new();
     struct boot_file file = make("b", "x/b", 1);
-    static const char *const paths[] = {"",  "/x",     "x/", "../x",
+    static const char *const paths[] = {"",     "/x",     "x/", "../x",
                                         "x//y", "x/../y", "./x"};
     (void)state;
     assert_int_equal(boot_table_put(table, &file, NULL), 0);

@@ -94,10 +94,10 @@ static void bad_network_only_slows_a_transfer(void **state)
         sim_network(w.sim, 60, 50, 1, 20);
         tftp_publish(&w, "file.efi", 200000);
         tftp_client_open(&c, &w, "10.0.0.20", 2000);
-        assert_true(tftp_get(&c, "file.efi",
-                             seed % 2 ? "blksize=1468 windowsize=4"
-                                      : "blksize=1428",
-                             3600 * 1000));
+        assert_true(
+            tftp_get(&c, "file.efi",
+                     seed % 2 ? "blksize=1468 windowsize=4" : "blksize=1428",
+                     3600 * 1000));
         assert_true(tftp_content_ok(&c, "file.efi", 200000));
         tftp_client_done(&c);
         tftp_world_end(&w);
@@ -321,12 +321,18 @@ static void names_are_forgiving_and_never_climb(void **state)
         const char *name;
         int error; /* -1 = served */
     } cases[] = {
-        {"/file.efi", -1},      {"\\FILE.EFI", -1},
-        {"//file.efi\xff", -1}, {"nothing", 1},
-        {"../file.efi", 2},     {"..\\..\\file.efi", 2},
-        {"x/../file.efi", 2},   {"%2e%2e/file.efi", 1},
-        {"", 1},                {"/", 1},
-        {"fi\x01le.efi", 1},    {"dir/file.efi", 1},
+        {"/file.efi", -1},
+        {"\\FILE.EFI", -1},
+        {"//file.efi\xff", -1},
+        {"nothing", 1},
+        {"../file.efi", 2},
+        {"..\\..\\file.efi", 2},
+        {"x/../file.efi", 2},
+        {"%2e%2e/file.efi", 1},
+        {"", 1},
+        {"/", 1},
+        {"fi\x01le.efi", 1},
+        {"dir/file.efi", 1},
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
@@ -354,19 +360,19 @@ struct raw_case {
     }
 
 static const struct raw_case raw_cases[] = {
-    RAW("\0\2file.efi\0octet\0", 2),        /* a write */
-    RAW("\0\1file.efi\0netascii\0", 0),     /* refused clearly */
-    RAW("\0\1file.efi\0mail\0", 4),         /* RFC 783's */
-    RAW("\0\1file.efi", 4),                 /* no end */
-    RAW("\0\1file.efi\0", 4),               /* no mode */
-    RAW("\0\1file.efi\0octet", 4),          /* mode without end */
-    RAW("\0\1", 4),                         /* nothing */
-    RAW("\0\3\0\1data", 5),                 /* no such transfer */
-    RAW("\0\4\0\1", 5),                     /* the same */
-    RAW("\0\6blksize\0008\0", 5),           /* an OACK to the server */
-    RAW("\0\5\0\1no\0", -1),                /* never answered */
-    RAW("\0\7x", 4),                        /* unknown */
-    RAW("\0", 4),                           /* half an opcode */
+    RAW("\0\2file.efi\0octet\0", 2),    /* a write */
+    RAW("\0\1file.efi\0netascii\0", 0), /* refused clearly */
+    RAW("\0\1file.efi\0mail\0", 4),     /* RFC 783's */
+    RAW("\0\1file.efi", 4),             /* no end */
+    RAW("\0\1file.efi\0", 4),           /* no mode */
+    RAW("\0\1file.efi\0octet", 4),      /* mode without end */
+    RAW("\0\1", 4),                     /* nothing */
+    RAW("\0\3\0\1data", 5),             /* no such transfer */
+    RAW("\0\4\0\1", 5),                 /* the same */
+    RAW("\0\6blksize\0008\0", 5),       /* an OACK to the server */
+    RAW("\0\5\0\1no\0", -1),            /* never answered */
+    RAW("\0\7x", 4),                    /* unknown */
+    RAW("\0", 4),                       /* half an opcode */
 };
 
 static void malformed_requests_get_the_right_error(void **state)
@@ -378,8 +384,7 @@ static void malformed_requests_get_the_right_error(void **state)
         tftp_world_start(&w, i);
         tftp_publish(&w, "file.efi", 10);
         tftp_client_open(&c, &w, "10.0.0.20", 2000);
-        tftp_send_raw(&c, TFTP_SERVER, raw_cases[i].data,
-                      raw_cases[i].length);
+        tftp_send_raw(&c, TFTP_SERVER, raw_cases[i].data, raw_cases[i].length);
         loop_run_for(w.loop, 100);
         assert_int_equal(c.error, raw_cases[i].error);
         tftp_client_done(&c);

@@ -69,8 +69,7 @@ static void options_past_the_end_are_refused(void **state)
     (void)state;
     assert_int_equal(parse(OPTIONS("\x35\x02\x01"), &p), ERR_INVALID);
     assert_int_equal(parse(OPTIONS("\x35"), &p), ERR_INVALID);
-    assert_int_equal(parse(OPTIONS("\x35\x01\x01\x3c\xff x"), &p),
-                     ERR_INVALID);
+    assert_int_equal(parse(OPTIONS("\x35\x01\x01\x3c\xff x"), &p), ERR_INVALID);
     assert_int_equal(parse(long_one, PACKET_INPUT_MAX, &p), ERR_INVALID);
     assert_int_equal(packet_parse(long_one, 235, &p, NULL), ERR_INVALID);
     long_one[2] = 17; /* hlen */
@@ -165,8 +164,7 @@ static void reply_never_exceeds_what_the_client_takes(void **state)
         struct packet request;
         struct packet_writer w;
         uint8_t value[100] = {0};
-        assert_int_equal(
-            parse(cases[i].options, cases[i].length, &request), 0);
+        assert_int_equal(parse(cases[i].options, cases[i].length, &request), 0);
         packet_reply_init(&w, &request, DHCP_ACK);
         struct packet_writer last = w;
         while (packet_put(&w, OPTION_VENDOR, value, sizeof(value)) == 0)
@@ -327,28 +325,23 @@ static void malformed_rendezvous_is_refused(void **state)
     uint8_t bytes[RENDEZVOUS_VENDOR_MAX];
     size_t length;
     (void)state;
-    assert_int_equal(rendezvous_format(&r, bytes, &length, NULL),
-                     ERR_INVALID);
+    assert_int_equal(rendezvous_format(&r, bytes, &length, NULL), ERR_INVALID);
     r.ticket[0] = '\0';
     r.servers[2] = ' ';
-    assert_int_equal(rendezvous_format(&r, bytes, &length, NULL),
+    assert_int_equal(rendezvous_format(&r, bytes, &length, NULL), ERR_INVALID);
+    assert_int_equal(rendezvous_parse((const uint8_t *)"\x01\x03"
+                                                       "a\nb\xff",
+                                      6, &r, NULL),
                      ERR_INVALID);
-    assert_int_equal(
-        rendezvous_parse((const uint8_t *)"\x01\x03"
-                                          "a\nb\xff",
-                         6, &r, NULL),
-        ERR_INVALID);
-    assert_int_equal(
-        rendezvous_parse((const uint8_t *)"\x01\x02"
-                                          "ab\x02\x03!!!\xff",
-                         10, &r, NULL),
-        ERR_INVALID);
+    assert_int_equal(rendezvous_parse((const uint8_t *)"\x01\x02"
+                                                       "ab\x02\x03!!!\xff",
+                                      10, &r, NULL),
+                     ERR_INVALID);
     /* Unknown sub-options are skipped. */
-    assert_int_equal(
-        rendezvous_parse((const uint8_t *)"\x09\x01x\x01\x02"
-                                          "ab\xff",
-                         8, &r, NULL),
-        0);
+    assert_int_equal(rendezvous_parse((const uint8_t *)"\x09\x01x\x01\x02"
+                                                       "ab\xff",
+                                      8, &r, NULL),
+                     0);
     assert_string_equal(r.servers, "ab");
 }
 

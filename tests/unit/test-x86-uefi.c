@@ -30,8 +30,7 @@ static int note_option(const struct slipway_boot_writer *writer, uint32_t code,
     return 0;
 }
 
-static int note_file(const struct slipway_boot_writer *writer,
-                     const char *name)
+static int note_file(const struct slipway_boot_writer *writer, const char *name)
 {
     struct notes *n = writer->private_data;
     (void)snprintf(n->file, sizeof(n->file), "%s", name);
@@ -120,10 +119,8 @@ static void what_is_not_there_is_said(void **state)
     (void)state;
     assert_int_not_equal(answer(&n, SLIPWAY_INTENT_ENGINE, 0), 0);
     assert_non_null(strstr(n.sentence, "slipway engine build"));
-    assert_int_equal(answer(&n, SLIPWAY_INTENT_MENU, 0),
-                     SLIPWAY_EUNSUPPORTED);
-    assert_int_equal(answer(&n, SLIPWAY_INTENT_LOCAL, 1),
-                     SLIPWAY_EUNSUPPORTED);
+    assert_int_equal(answer(&n, SLIPWAY_INTENT_MENU, 0), SLIPWAY_EUNSUPPORTED);
+    assert_int_equal(answer(&n, SLIPWAY_INTENT_LOCAL, 1), SLIPWAY_EUNSUPPORTED);
     assert_string_equal(n.file, "");
 }
 

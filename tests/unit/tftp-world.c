@@ -99,8 +99,8 @@ void tftp_publish(struct tftp_world *w, const char *name, size_t length)
         data[i] = byte_at(name, i);
     (void)snprintf(file.name, sizeof(file.name), "%s", name);
     (void)snprintf(file.path, sizeof(file.path), "%s", name);
-    if (!data || file_write(w->roots[BOOT_ROOT_STATE], name, data, length,
-                            0644, &err) ||
+    if (!data ||
+        file_write(w->roots[BOOT_ROOT_STATE], name, data, length, 0644, &err) ||
         boot_table_put(w->table, &file, &err))
         abort();
     free(data);
@@ -122,8 +122,7 @@ bool tftp_content_ok(const struct tftp_client *c, const char *name,
 static void client_send(struct tftp_client *c, const struct endpoint *to,
                         const void *data, size_t length)
 {
-    const struct datagram out = {
-        .peer = *to, .data = data, .length = length};
+    const struct datagram out = {.peer = *to, .data = data, .length = length};
     (void)c->seam->datagram_send(c->seam->context, c->socket, &out);
 }
 
@@ -146,8 +145,7 @@ static struct endpoint request_port(const char *address)
 static void on_timeout(void *arg)
 {
     struct tftp_client *c = arg;
-    struct endpoint to = c->server.port ? c->server
-                                        : request_port(TFTP_SERVER);
+    struct endpoint to = c->server.port ? c->server : request_port(TFTP_SERVER);
     c->timer = NULL;
     if (c->complete || c->error >= 0 || (c->habits & HABIT_SILENT))
         return;
@@ -196,8 +194,7 @@ static void on_oack(struct tftp_client *c, const uint8_t *data, size_t length)
 {
     bool value = false;
     const char *key = (const char *)data + 2;
-    for (size_t i = 2, n = 0; i < length && n + 1 < sizeof(c->oack_text);
-         i++) {
+    for (size_t i = 2, n = 0; i < length && n + 1 < sizeof(c->oack_text); i++) {
         c->oack_text[n++] = data[i] ? (char)data[i] : value ? ' ' : '=';
         if (data[i])
             continue;
@@ -266,8 +263,8 @@ void tftp_client_done(struct tftp_client *c)
     buf_done(&c->content);
 }
 
-void tftp_send_raw(struct tftp_client *c, const char *address,
-                   const void *data, size_t length)
+void tftp_send_raw(struct tftp_client *c, const char *address, const void *data,
+                   size_t length)
 {
     struct endpoint to = request_port(address);
     client_send(c, &to, data, length);
@@ -280,8 +277,8 @@ void tftp_send_transfer(struct tftp_client *c, const void *data, size_t length)
 
 void tftp_ask(struct tftp_client *c, const char *name, const char *options)
 {
-    int n = snprintf((char *)c->last + 2, sizeof(c->last) - 2,
-                     "%s%coctet%c%s", name, 0, 0, options);
+    int n = snprintf((char *)c->last + 2, sizeof(c->last) - 2, "%s%coctet%c%s",
+                     name, 0, 0, options);
     c->last[0] = 0;
     c->last[1] = RRQ;
     size_t length = 2 + (size_t)n;

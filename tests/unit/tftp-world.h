@@ -29,9 +29,9 @@ struct tftp_world {
 };
 
 enum tftp_habit {
-    HABIT_TWICE = 1,     /* acknowledges everything twice (OpenBoot) */
-    HABIT_NO_LAST = 2,   /* jumps into the file without the last ACK */
-    HABIT_SILENT = 4,    /* asks and never acknowledges */
+    HABIT_TWICE = 1,   /* acknowledges everything twice (OpenBoot) */
+    HABIT_NO_LAST = 2, /* jumps into the file without the last ACK */
+    HABIT_SILENT = 4,  /* asks and never acknowledges */
 };
 
 struct tftp_client {
@@ -66,11 +66,10 @@ void tftp_client_open(struct tftp_client *c, struct tftp_world *w,
                       const char *address, uint16_t port);
 void tftp_client_done(struct tftp_client *c);
 /* Sends bytes to the server's request port. */
-void tftp_send_raw(struct tftp_client *c, const char *address,
-                   const void *data, size_t length);
+void tftp_send_raw(struct tftp_client *c, const char *address, const void *data,
+                   size_t length);
 /* Sends bytes to the transfer's port. */
-void tftp_send_transfer(struct tftp_client *c, const void *data,
-                        size_t length);
+void tftp_send_transfer(struct tftp_client *c, const void *data, size_t length);
 /* Asks for a file; `options` is "blksize=1468 windowsize=4" or "". */
 void tftp_ask(struct tftp_client *c, const char *name, const char *options);
 /* The same, and runs the world for up to `span_ms`; true when complete. */

@@ -69,8 +69,8 @@ static int write_pxe_tags(const struct slipway_boot_writer *writer)
 {
     static const unsigned char direct[] = {6, 1, 0x08, 0xff};
     static const char class_id[] = "PXEClient";
-    int code = writer->option(writer, OPTION_CLASS_ID, class_id,
-                              sizeof(class_id) - 1);
+    int code =
+        writer->option(writer, OPTION_CLASS_ID, class_id, sizeof(class_id) - 1);
     if (code)
         return code;
     return writer->option(writer, OPTION_VENDOR, direct, sizeof(direct));
@@ -113,7 +113,7 @@ static const struct slipway_boot_file files[] = {
 };
 
 SLIPWAY_ARCH_PLUGIN(
-    .name = "x86-uefi", .version = PLUGIN_VERSION,
-    .summary = "x86-64 machines with UEFI firmware that boot by PXE",
-    .files = files, .files_count = sizeof(files) / sizeof(files[0]),
-    .machine = ENGINE_MACHINE, .recognise = recognise, .answer = answer);
+        .name = "x86-uefi", .version = PLUGIN_VERSION,
+        .summary = "x86-64 machines with UEFI firmware that boot by PXE",
+        .files = files, .files_count = sizeof(files) / sizeof(files[0]),
+        .machine = ENGINE_MACHINE, .recognise = recognise, .answer = answer);

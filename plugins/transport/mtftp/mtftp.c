@@ -14,24 +14,27 @@
 
 static const struct slipway_param params[PARAM_COUNT] = {
     [PARAM_MAX_BLOCK_BYTES] = SLIPWAY_PARAM(
-        .type = SLIPWAY_PARAM_NUMBER, .name = "max_block_bytes",
-        .help = "Largest block that is agreed to; a larger one than 1468 is "
+            .type = SLIPWAY_PARAM_NUMBER, .name = "max_block_bytes",
+            .help =
+                "Largest block that is agreed to; a larger one than 1468 is "
                 "fragmented on Ethernet, which many firmwares cannot take.",
-        .default_text = "1468", .min = 512, .max = 65464),
-    [PARAM_MAX_WINDOW] = SLIPWAY_PARAM(
-        .type = SLIPWAY_PARAM_NUMBER, .name = "max_window",
-        .help = "Most blocks that are sent before an acknowledgement "
-                "(RFC 7440).",
-        .default_text = "32", .min = 1, .max = 64),
+            .default_text = "1468", .min = 512, .max = 65464),
+    [PARAM_MAX_WINDOW] =
+        SLIPWAY_PARAM(.type = SLIPWAY_PARAM_NUMBER, .name = "max_window",
+                      .help =
+                          "Most blocks that are sent before an acknowledgement "
+                          "(RFC 7440).",
+                      .default_text = "32", .min = 1, .max = 64),
     [PARAM_MAX_TRANSFERS] = SLIPWAY_PARAM(
-        .type = SLIPWAY_PARAM_NUMBER, .name = "max_transfers",
-        .help = "Most transfers at one time; requests beyond are ignored "
-                "until one ends.",
-        .default_text = "1024", .min = 1, .max = 16384),
-    [PARAM_MAX_TRANSFERS_PER_CLIENT] = SLIPWAY_PARAM(
-        .type = SLIPWAY_PARAM_NUMBER, .name = "max_transfers_per_client",
-        .help = "Most transfers at one time to one address.",
-        .default_text = "16", .min = 1, .max = 1024),
+            .type = SLIPWAY_PARAM_NUMBER, .name = "max_transfers",
+            .help = "Most transfers at one time; requests beyond are ignored "
+                    "until one ends.",
+            .default_text = "1024", .min = 1, .max = 16384),
+    [PARAM_MAX_TRANSFERS_PER_CLIENT] =
+        SLIPWAY_PARAM(.type = SLIPWAY_PARAM_NUMBER,
+                      .name = "max_transfers_per_client",
+                      .help = "Most transfers at one time to one address.",
+                      .default_text = "16", .min = 1, .max = 1024),
 };
 
 void mtftp_log(const struct mtftp *m, uint32_t level, const char *format, ...)
@@ -209,9 +212,10 @@ static void serve_stop(void *instance)
 }
 
 SLIPWAY_TRANSPORT_PLUGIN(
-    .name = "mtftp", .version = PLUGIN_VERSION,
-    .summary = "serves published boot files by TFTP with options and windows",
-    .params = params, .params_count = PARAM_COUNT,
-    .capabilities = SLIPWAY_TRANSPORT_SERVES_BOOT_FILES, .sockets = "tftp",
-    .serve_start = serve_start, .serve_drain = serve_drain,
-    .serve_stop = serve_stop);
+        .name = "mtftp", .version = PLUGIN_VERSION,
+        .summary =
+            "serves published boot files by TFTP with options and windows",
+        .params = params, .params_count = PARAM_COUNT,
+        .capabilities = SLIPWAY_TRANSPORT_SERVES_BOOT_FILES, .sockets = "tftp",
+        .serve_start = serve_start, .serve_drain = serve_drain,
+        .serve_stop = serve_stop);

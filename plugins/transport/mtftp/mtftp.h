@@ -19,7 +19,7 @@
 #include "request.h"
 
 #define MTFTP_ADDRESS_BYTES 46
-#define MTFTP_BUCKETS 256 /* of transfers, by the client's port */
+#define MTFTP_BUCKETS 256       /* of transfers, by the client's port */
 #define MTFTP_BATCH_BYTES 65536 /* most that one send_many is given */
 #define MTFTP_BATCH_COUNT 64    /* segments of one GSO send (Linux) */
 

@@ -78,8 +78,7 @@ void report_failed(struct transfer *t, const char *reason)
 {
     report(t, "transfer-failed", reason);
     mtftp_log(t->server, SLIPWAY_LOG_WARN,
-              "%s did not get '%s': %s, after %" PRIu64 " of %" PRIu64
-              " bytes",
-              t->peer_address, t->request.name, reason,
-              transfer_bytes_done(t), t->content->length);
+              "%s did not get '%s': %s, after %" PRIu64 " of %" PRIu64 " bytes",
+              t->peer_address, t->request.name, reason, transfer_bytes_done(t),
+              t->content->length);
 }

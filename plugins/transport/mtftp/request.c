@@ -25,8 +25,8 @@ static const struct option_rule rules[TFTP_OPTIONS] = {
 static const char *take_text(const uint8_t **at, const uint8_t *end)
 {
     const uint8_t *text = *at;
-    const uint8_t *nul = text < end ? memchr(text, 0, (size_t)(end - text))
-                                    : NULL;
+    const uint8_t *nul =
+        text < end ? memchr(text, 0, (size_t)(end - text)) : NULL;
     if (!nul)
         return NULL;
     *at = nul + 1;
@@ -146,8 +146,7 @@ void tftp_request_forget(struct tftp_request *request, enum tftp_option option)
     request->options[option].key[0] = '\0';
 }
 
-size_t tftp_oack(const struct tftp_request *request,
-                 uint8_t out[TFTP_OACK_MAX])
+size_t tftp_oack(const struct tftp_request *request, uint8_t out[TFTP_OACK_MAX])
 {
     size_t length = 2;
     out[0] = 0;

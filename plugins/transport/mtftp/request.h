@@ -68,8 +68,7 @@ int tftp_request_parse(const uint8_t *data, size_t length,
                        struct tftp_refusal *ret_refusal);
 
 /* Takes back option `option`: it will not be acknowledged. */
-void tftp_request_forget(struct tftp_request *request,
-                         enum tftp_option option);
+void tftp_request_forget(struct tftp_request *request, enum tftp_option option);
 
 /* Writes the OACK for the options still asked for, with their (lowered)
  * values, in the client's order and spelling; 0 when there are none. */

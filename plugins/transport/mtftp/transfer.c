@@ -2,7 +2,6 @@
 /* The state machine of one transfer. */
 #include "transfer.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +10,6 @@
 enum {
     FIRST_INTERVAL_MS = 1000,
     MAX_INTERVAL_MS = 8000,
-    RETRY_FULL_QUEUE_MS = 20,
     /* A client whose address nothing has proven is asked so often, and then
      * forgotten: a forged request must not make us an amplifier. */
     MAX_RESENDS_UNPROVEN = 5,
@@ -21,8 +19,6 @@ enum {
      * jumped into what it loaded. */
     MAX_RESENDS_LAST = 4,
 };
-
-static void on_timer(void *arg);
 
 static unsigned bucket_of(const struct slipway_endpoint *peer)
 {
@@ -70,7 +66,7 @@ static void transfer_end(struct transfer *t)
     mtftp_transfer_gone(m);
 }
 
-static void fail(struct transfer *t, const char *reason)
+void transfer_fail(struct transfer *t, const char *reason)
 {
     if (t->proven)
         report_failed(t, reason);
@@ -78,134 +74,6 @@ static void fail(struct transfer *t, const char *reason)
         mtftp_log(t->server, SLIPWAY_LOG_DEBUG, "%s: '%s' not begun: %s",
                   t->peer_address, t->request.name, reason);
     transfer_end(t);
-}
-
-/* The timer is not moved at each packet: when it fires too early it is set
- * again for the rest. */
-static void arm(struct transfer *t, uint64_t delay_ms)
-{
-    uint64_t at = t->host->now_ms(t->host) + delay_ms;
-    bool sooner = at < t->resend_at_ms;
-    t->resend_at_ms = at;
-    if (t->timer && !sooner)
-        return;
-    if (t->timer)
-        t->host->timer_cancel(t->host, t->timer);
-    t->timer = t->host->timer(t->host, delay_ms, on_timer, t);
-    /* Without a timer (no memory) the client's own time-outs still drive the
-     * transfer, by repeating its request or its acknowledgement. */
-}
-
-static int send_bytes(struct transfer *t, const void *data, size_t length,
-                      size_t segment_bytes)
-{
-    struct slipway_datagram out = {
-        .size = sizeof(out),
-        .peer = &t->peer,
-        .local = &t->local,
-        .data = data,
-        .length = length,
-    };
-    if (length <= segment_bytes)
-        return t->host->datagram_send(t->host, t->socket, &out);
-    return t->host->datagram_send_many(t->host, t->socket, &out,
-                                       segment_bytes);
-}
-
-/* Bytes of block `block`, which may be 0 for the last. */
-static size_t block_length(const struct transfer *t, uint64_t block)
-{
-    uint64_t offset = (block - 1) * t->block_bytes;
-    uint64_t left = t->content->length - offset;
-    return left < t->block_bytes ? (size_t)left : t->block_bytes;
-}
-
-static int read_block(const struct transfer *t, uint64_t block, uint8_t *out)
-{
-    size_t length = block_length(t, block);
-    uint64_t offset = (block - 1) * t->block_bytes;
-    if (t->content->bytes) {
-        memcpy(out, (const uint8_t *)t->content->bytes + offset, length);
-        return 0;
-    }
-    while (length > 0) {
-        ssize_t n =
-            pread((int)t->content->fd, out, length, (off_t)offset);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return -1;
-        out += n;
-        offset += (uint64_t)n;
-        length -= (size_t)n;
-    }
-    return 0;
-}
-
-/* Fills the server's buffer with blocks from `first` on; how many. */
-static uint64_t fill_batch(struct transfer *t, uint64_t first, uint64_t end,
-                           size_t *ret_length)
-{
-    uint8_t *out = t->server->batch;
-    size_t used = 0;
-    uint64_t block = first;
-    while (block <= end && block - first < MTFTP_BATCH_COUNT) {
-        size_t length = TFTP_HEADER_BYTES + block_length(t, block);
-        /* One GSO send holds at most 64 KiB with its IP and UDP headers. */
-        if (used > 0 && used + length > MTFTP_BATCH_BYTES - 64)
-            break;
-        out[used] = 0;
-        out[used + 1] = TFTP_DATA;
-        out[used + 2] = (uint8_t)(block >> 8);
-        out[used + 3] = (uint8_t)block;
-        if (read_block(t, block, out + used + TFTP_HEADER_BYTES))
-            return 0;
-        used += length;
-        block++;
-    }
-    *ret_length = used;
-    return block - first;
-}
-
-static void send_read_error(struct transfer *t)
-{
-    uint8_t bytes[TFTP_ERROR_MAX];
-    size_t length =
-        tftp_error(TFTP_E_UNDEFINED, "the file cannot be read", bytes);
-    (void)send_bytes(t, bytes, length, length); /* it may get lost anyway */
-    fail(t, "the file cannot be read");
-}
-
-/* Sends what the window has room for.  Ends the transfer when the file cannot
- * be read; the caller must not touch it afterwards. */
-static void send_window(struct transfer *t)
-{
-    uint64_t end = t->acked + t->window < t->last ? t->acked + t->window
-                                                  : t->last;
-    uint64_t delay_ms = t->interval_ms;
-    while (t->sent < end) {
-        size_t length;
-        uint64_t count = fill_batch(t, t->sent + 1, end, &length);
-        if (count == 0) {
-            send_read_error(t);
-            return;
-        }
-        if (send_bytes(t, t->server->batch, length,
-                       t->block_bytes + TFTP_HEADER_BYTES)) {
-            delay_ms = RETRY_FULL_QUEUE_MS;
-            break;
-        }
-        t->sent += count;
-    }
-    arm(t, delay_ms);
-}
-
-static void send_oack(struct transfer *t)
-{
-    uint8_t bytes[TFTP_OACK_MAX];
-    size_t length = tftp_oack(&t->request, bytes);
-    (void)send_bytes(t, bytes, length, length); /* the timer sends it again */
-    arm(t, t->interval_ms);
 }
 
 /* Sends again everything that is not acknowledged. */
@@ -233,17 +101,17 @@ void transfer_repeat(struct transfer *t)
         resend(t);
 }
 
-static void on_timer(void *arg)
+void transfer_on_timer(void *arg)
 {
     struct transfer *t = arg;
     uint64_t now = t->host->now_ms(t->host);
     t->timer = NULL;
     if (now < t->resend_at_ms) {
-        arm(t, t->resend_at_ms - now);
+        send_again_in(t, t->resend_at_ms - now);
         return;
     }
     if (now - t->quiet_since_ms >= MAX_QUIET_MS) {
-        fail(t, "the client stopped answering");
+        transfer_fail(t, "the client stopped answering");
         return;
     }
     if (!t->offered && t->sent < t->last && t->sent - t->acked < t->window) {
@@ -252,7 +120,7 @@ static void on_timer(void *arg)
     }
     t->resends++;
     if (!t->proven && t->resends > MAX_RESENDS_UNPROVEN) {
-        fail(t, "the client did not answer");
+        transfer_fail(t, "the client did not answer");
         return;
     }
     if (t->proven && t->sent == t->last && t->resends > MAX_RESENDS_LAST) {
@@ -278,7 +146,7 @@ static void on_proven(struct transfer *t)
     while (at) {
         struct transfer *next = at->next;
         if (at != t && same_peer(at, &t->peer))
-            fail(at, "the client has begun another transfer");
+            transfer_fail(at, "the client has begun another transfer");
         at = next;
     }
 }
@@ -346,7 +214,8 @@ static void on_ack(struct transfer *t, uint16_t number)
 }
 
 /* EDK2 asks for the size first and ends that with error 8, others with 0. */
-static void on_error(struct transfer *t, const struct slipway_datagram *datagram)
+static void on_error(struct transfer *t,
+                     const struct slipway_datagram *datagram)
 {
     const uint8_t *data = datagram->data;
     char reason[TFTP_ERROR_MAX];
@@ -358,7 +227,7 @@ static void on_error(struct transfer *t, const struct slipway_datagram *datagram
     (void)snprintf(reason, sizeof(reason), "the client says error %u '%.*s'",
                    datagram->length >= TFTP_HEADER_BYTES ? data[3] : 0u,
                    (int)length, (const char *)data + TFTP_HEADER_BYTES);
-    fail(t, reason);
+    transfer_fail(t, reason);
 }
 
 static void on_datagram(void *arg, const struct slipway_datagram *datagram)
@@ -370,8 +239,8 @@ static void on_datagram(void *arg, const struct slipway_datagram *datagram)
     if (!same_peer(t, datagram->peer)) {
         /* RFC 1350 section 4: say so, and leave the transfer alone. */
         if (opcode != TFTP_ERROR && datagram->peer->port != 0)
-            mtftp_send_error(t->server, t->socket, datagram,
-                             TFTP_E_UNKNOWN_TID, "unknown transfer");
+            mtftp_send_error(t->server, t->socket, datagram, TFTP_E_UNKNOWN_TID,
+                             "unknown transfer");
         return;
     }
     if (!t->content)
@@ -513,7 +382,7 @@ struct transfer *transfer_find_repeated(struct mtftp *m,
         if (same_peer(at, peer) && !at->proven) {
             if (same_request(&at->request, request))
                 return at;
-            fail(at, "the client asks for something else now");
+            transfer_fail(at, "the client asks for something else now");
             return NULL;
         }
         at = next;

@@ -41,13 +41,29 @@ struct transfer {
     uint64_t interval_ms; /* until the next resend */
     uint64_t resend_at_ms;
     uint64_t quiet_since_ms;
-    unsigned resends; /* in a row */
+    unsigned resends;    /* in a row */
     bool fixed_interval; /* the client has chosen it (RFC 2349) */
 
     uint64_t started_ms;
     uint64_t reported_ms;
     uint64_t blocks_resent;
 };
+
+/* transfer.c: ends it; `reason` goes into the report and the log. */
+void transfer_fail(struct transfer *t, const char *reason);
+/* The timer's function; `arg` is the transfer. */
+void transfer_on_timer(void *arg);
+
+/* send.c */
+/* One datagram, or several of `segment_bytes`; 0 or SLIPWAY_EIO. */
+int send_bytes(struct transfer *t, const void *data, size_t length,
+               size_t segment_bytes);
+/* Sends what the window has room for.  Ends the transfer when the file cannot
+ * be read; the caller must not touch it afterwards. */
+void send_window(struct transfer *t);
+void send_oack(struct transfer *t);
+/* transfer_on_timer acts not before `delay_ms` from now. */
+void send_again_in(struct transfer *t, uint64_t delay_ms);
 
 /* Bytes that the client has acknowledged. */
 uint64_t transfer_bytes_done(const struct transfer *t);
