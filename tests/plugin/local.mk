@@ -73,6 +73,7 @@ dist_check_SCRIPTS += %D%/sqlite-damage.sh
 %C%_sqlite_damage_SOURCES = %D%/sqlite-damage.c $(STORE_DRIVER)
 %C%_sqlite_damage_LDADD = $(UNIT_LIBS)
 %C%_sqlite_damage_CFLAGS = $(UNIT_CFLAGS)
+%C%_sqlite_damage_LDFLAGS = $(AM_LDFLAGS) -rdynamic
 endif
 endif
 

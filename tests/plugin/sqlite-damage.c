@@ -4,6 +4,7 @@
  * and never another value.  Files of others are refused, and a full disk is
  * told as what it is.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,6 +21,26 @@
 #define ROWS 40
 
 static const struct slipway_store_plugin *plugin;
+
+/* The library's syncs end here, because the program exports these names (it
+ * is linked with -rdynamic): a disk that fails when it is told to. */
+static bool sync_fails;
+
+int fdatasync(int fd)
+{
+    (void)fd;
+    if (sync_fails) {
+        errno = EIO;
+        return -1;
+    }
+    return 0;
+}
+
+int fsync(int fd)
+{
+    return fdatasync(fd);
+}
+
 static char location[512];
 
 static int setup(void **state)
@@ -196,6 +217,32 @@ static void test_full_disk(void **state)
     driver_close(&d);
 }
 
+/* The commit may be on the disk or not: nobody can say, so nobody does.  The
+ * next request opens the file again and finds out. */
+static void test_failed_sync_is_unknown(void **state)
+{
+    (void)state;
+    struct driver d;
+    (void)unlink(location);
+    assert_int_equal(driver_open(&d, plugin, location), 0);
+    assert_int_equal(driver_put(&d, "/a", "sure"), SLIPWAY_STORE_OK);
+    uint64_t before = d.answer.revision;
+    sync_fails = true;
+    assert_int_equal(driver_put(&d, "/b", "unsure"), SLIPWAY_STORE_UNKNOWN);
+    assert_true(d.answer.sentence[0] != 0);
+    sync_fails = false;
+    uint32_t result = driver_get(&d, "/b");
+    assert_true(result == SLIPWAY_STORE_OK || result == SLIPWAY_STORE_NOTFOUND);
+    assert_int_equal(driver_get(&d, "/a"), SLIPWAY_STORE_OK);
+    assert_int_equal(driver_put(&d, "/c", "sure"), SLIPWAY_STORE_OK);
+    assert_true(d.answer.revision > before);
+    driver_close(&d);
+    assert_int_equal(driver_open(&d, plugin, location), 0);
+    assert_int_equal(driver_get(&d, "/b"), result);
+    assert_int_equal(driver_get(&d, "/c"), SLIPWAY_STORE_OK);
+    driver_close(&d);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -203,6 +250,7 @@ int main(void)
         cmocka_unit_test(test_other_files),
         cmocka_unit_test(test_mode_is_private),
         cmocka_unit_test(test_full_disk),
+        cmocka_unit_test(test_failed_sync_is_unknown),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests_name("sqlite-damage", tests, setup, NULL);
