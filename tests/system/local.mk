@@ -24,3 +24,6 @@ rest_system_tests = \
 dist_check_SCRIPTS += $(rest_system_tests)
 TESTS += $(rest_system_tests)
 EXTRA_DIST += tests/lib/rest.sh
+
+dist_check_SCRIPTS += %D%/engine-build.sh
+TESTS += %D%/engine-build.sh

@@ -143,5 +143,7 @@ struct pe_section {
  */
 int pe_append(const struct buf *image, const struct pe_section *sections,
               size_t count, struct buf *ret, struct err *err);
+/* 0 when sections can be appended to this image. */
+int pe_check(const struct buf *image, struct err *err);
 
 #endif

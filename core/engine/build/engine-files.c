@@ -5,6 +5,7 @@
 #include <fts.h>
 #include <string.h>
 
+#include "core/plugin/kind.h"
 #include "core/util/file.h"
 #include "core/util/json.h"
 
@@ -90,13 +91,6 @@ static int add_transports(struct pack *pack, struct err *err)
     return rc;
 }
 
-/* Vendors' actions may count on these (slipway-plugin(7)); what the engine
- * itself needs of the list is there already. */
-static const char *const published[] = {
-    "libc.so.6",       "libdl.so.2", "libm.so.6",
-    "libpthread.so.0", "librt.so.1", "libgcc_s.so.1",
-};
-
 static int add_library(struct pack *pack, const char *name, struct err *err)
 {
     AUTO_FREE char *from = NULL;
@@ -136,11 +130,23 @@ static bool is_loader(const char *name, const json_t *names)
     return false;
 }
 
+/* Vendors' actions may count on the published list, whether or not the engine
+ * itself needs what is on it. */
+static int need_published(struct pack *pack, struct err *err)
+{
+    const char *name = NULL;
+    for (size_t i = 0; (name = kind_library_at(SLIPWAY_KIND_ACTION, i)); i++)
+        if (strncmp(name, "ld", 2) && /* the loader comes by its path */
+            json_array_append_new(pack->needed, json_string(name)))
+            return err_set(err, ERR_NO_MEMORY, "out of memory");
+    return 0;
+}
+
 static int add_libraries(struct pack *pack, struct err *err)
 {
-    for (size_t i = 0; i < ARRAY_LENGTH(published); i++)
-        if (json_array_append_new(pack->needed, json_string(published[i])))
-            return err_set(err, ERR_NO_MEMORY, "out of memory");
+    int rc = need_published(pack, err);
+    if (rc)
+        return rc;
     AUTO_JSON *seen = json_object();
     /* The list grows while it is walked. */
     for (size_t i = 0; i < json_array_size(pack->needed); i++) {
@@ -153,7 +159,7 @@ static int add_libraries(struct pack *pack, struct err *err)
             continue;
         if (json_object_set_new(seen, name, json_true()))
             return err_set(err, ERR_NO_MEMORY, "out of memory");
-        int rc = add_library(pack, name, err);
+        rc = add_library(pack, name, err);
         if (rc)
             return rc;
     }

@@ -168,3 +168,9 @@ int pe_append(const struct buf *image, const struct pe_section *sections,
     put_le32(optional + OPTIONAL_CHECKSUM, 0); /* firmware ignores it */
     return 0;
 }
+
+int pe_check(const struct buf *image, struct err *err)
+{
+    struct layout l;
+    return read_layout(image, &l, err);
+}

@@ -71,20 +71,22 @@ int pack_write(struct pack *pack, struct err *err)
         "\nPRETTY_NAME=\"Slipway deployment engine " PACKAGE_VERSION "\"\n";
     AUTO_BUF stub = BUF_INIT(16u << 20);
     AUTO_BUF image = BUF_INIT((size_t)1 << 30);
-    int rc = cpio_finish(&pack->cpio, err);
+    int rc = file_read(AT_FDCWD, pack->options->stub, &stub, err);
+    if (rc == ERR_NOT_FOUND)
+        return err_set(err, rc,
+                       "there is no EFI stub at '%s'; install Debian's "
+                       "package systemd-boot-efi or name the file with --stub",
+                       pack->options->stub);
+    if (!rc)
+        rc = pe_check(&stub, err); /* before the long work */
+    if (!rc)
+        rc = cpio_finish(&pack->cpio, err);
     if (!rc)
         rc = pack_part(pack, "initramfs_plain", pack->cpio.data.length, err);
     if (!rc)
         rc = pack_compress(pack, err);
     if (!rc)
         rc = warn_budget(pack, err);
-    if (!rc)
-        rc = file_read(AT_FDCWD, pack->options->stub, &stub, err);
-    if (rc == ERR_NOT_FOUND)
-        return err_set(err, rc,
-                       "there is no EFI stub at '%s'; install Debian's "
-                       "package systemd-boot-efi or name the file with --stub",
-                       pack->options->stub);
     if (rc)
         return rc;
     const char *line = pack->options->command_line;
