@@ -266,8 +266,10 @@ int http_new(const struct http_spec *spec, struct http **ret_http,
 
 unsigned http_connection_count(const struct http *http)
 {
-    const union MHD_DaemonInfo *info = MHD_get_daemon_info(
-        http->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+    const union MHD_DaemonInfo *info =
+        http->daemon ? MHD_get_daemon_info(http->daemon,
+                                           MHD_DAEMON_INFO_CURRENT_CONNECTIONS)
+                     : NULL;
     return info ? info->num_connections : 0;
 }
 
@@ -286,11 +288,24 @@ static void wake_for_stop(struct request *r)
     (void)pthread_mutex_unlock(&r->lock);
 }
 
+/* No client is there any more; whoever waits for that is told.  Each may
+ * free requests of the list, so it is looked at anew after each. */
+static void tell_all_gone(struct http *http)
+{
+    struct request *r = http->requests;
+    while (r) {
+        void (*fn)(void *arg) = r->replied ? NULL : r->on_gone;
+        r->on_gone = NULL;
+        if (fn)
+            fn(r->on_gone_arg);
+        r = fn ? http->requests : r->next;
+    }
+}
+
 void http_stop(struct http *http)
 {
-    if (!http || !http->daemon)
+    if (!http || atomic_exchange(&http->stopping, true))
         return;
-    atomic_store(&http->stopping, true);
     MHD_socket listening = MHD_quiesce_daemon(http->daemon);
     if (listening != MHD_INVALID_SOCKET)
         (void)close(listening);
@@ -300,6 +315,7 @@ void http_stop(struct http *http)
     (void)pthread_mutex_unlock(&http->lock);
     MHD_stop_daemon(http->daemon);
     http->daemon = NULL;
+    tell_all_gone(http);
 }
 
 void http_free(struct http *http)
