@@ -182,11 +182,12 @@ int registry_examine(const struct registry *registry, uint32_t kind,
         char hex[DIGEST_HEX_BYTES];
         struct plugin_place place = {registry_dir(registry), machine->name,
                                      kind, name, registry_owner(registry)};
-        int code = registry_describe(&place, &info, err);
-        if (code == ERR_NOT_FOUND)
+        struct err why = ERR_INIT;
+        int code = registry_describe(&place, &info, &why);
+        if (code == ERR_NOT_FOUND) /* not there for every machine */
             continue;
         if (code)
-            return code;
+            return err_set(err, code, "%s", why.text);
         (void)snprintf(version, sizeof(version), "%s", info->version);
         if (json_object_set_new(digests, machine->name,
                                 json_string(digest_hex(&info->digest, hex))))

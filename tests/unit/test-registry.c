@@ -214,6 +214,53 @@ static void test_refuses_damaged_records(void **state)
     registry_free(registry);
 }
 
+static const struct registry_entry *
+enable(struct registry *registry, uint32_t kind, const char *name)
+{
+    struct err err = ERR_INIT;
+    json_t *document = NULL;
+    (void)registry_examine(registry, kind, name, "init", 1, &document, &err);
+    assert_string_equal(err.text, "");
+    assert_int_equal(registry_apply(registry, document, &err), 0);
+    json_decref(document);
+    return registry_find(registry, kind, name);
+}
+
+/* The plugins of the build tree: one of each kind, as a server enables them. */
+static void test_shipped_plugins(void **state)
+{
+    (void)state;
+    const char *top = getenv("top_builddir");
+    char dir[512];
+    (void)snprintf(dir, sizeof(dir), "%s/plugins-built", top ? top : ".");
+    struct registry *registry = registry_new(dir, geteuid(), NULL);
+    const struct registry_entry *arch =
+        enable(registry, SLIPWAY_KIND_ARCH, "x86-uefi");
+    assert_non_null(arch->plugin);
+    assert_non_null(arch->plugin->as.arch.recognise);
+    assert_string_equal(arch->info->arch_machine, "x86_64");
+    assert_int_equal(arch->info->file_count,
+                     arch->plugin->as.arch.files_count);
+    const struct registry_entry *mtftp =
+        enable(registry, SLIPWAY_KIND_TRANSPORT, "mtftp");
+    assert_int_equal(mtftp->info->capabilities,
+                     SLIPWAY_TRANSPORT_SERVES_BOOT_FILES);
+    assert_string_equal(mtftp->info->sockets, "tftp");
+    assert_null(mtftp->plugin); /* it runs in its worker */
+    const struct registry_entry *install =
+        enable(registry, SLIPWAY_KIND_ACTION, "install");
+    assert_int_equal(install->info->action_flags,
+                     SLIPWAY_ACTION_DESTRUCTIVE);
+    const struct registry_entry *sqlite =
+        enable(registry, SLIPWAY_KIND_STORE, "sqlite");
+    assert_int_equal(sqlite->info->findings, 0);
+    /* By kind and name. */
+    assert_string_equal(registry_at(registry, 0)->name, "x86-uefi");
+    assert_string_equal(registry_at(registry, 1)->name, "mtftp");
+    assert_string_equal(registry_at(registry, 3)->name, "sqlite");
+    registry_free(registry);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -222,6 +269,7 @@ int main(void)
         cmocka_unit_test(test_changed_while_away),
         cmocka_unit_test(test_refuses_what_may_not_be_enabled),
         cmocka_unit_test(test_refuses_damaged_records),
+        cmocka_unit_test(test_shipped_plugins),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests_name("registry", tests, setup, NULL);
