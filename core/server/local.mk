@@ -123,4 +123,5 @@ libslipwayserver_la_SOURCES += \
 	%D%/session-code.c \
 	%D%/session-hello.c \
 	%D%/session-load.c \
-	%D%/session-report.c
+	%D%/session-report.c \
+	%D%/session-resume.c

@@ -28,13 +28,7 @@ static int decide_approve(void *arg, struct task *task,
     task_write_put(writes, session_format(s), STORE_ANY, "/v1/session/%s",
                    s->id);
     s->pending = true;
-    next->state = TASK_RUNNING;
-    next->seq = 0;
-    memcpy(next->session, s->id, sizeof(next->session));
-    if (!next->started_s)
-        next->started_s = sessions_wall_s(a->sessions);
-    json_decref(next->plan);
-    next->plan = NULL;
+    task_record_begin(next, s->id, sessions_wall_s(a->sessions));
     return task_plan_compose(a->sessions->tasks, next, s->machine, s->tier,
                              &next->plan, err);
 }

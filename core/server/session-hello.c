@@ -173,13 +173,7 @@ static int decide_join(void *arg, struct task *task, struct task_record *next,
                    s->id);
     if (s->pending)
         return 0;
-    next->state = TASK_RUNNING;
-    next->seq = 0;
-    memcpy(next->session, s->id, sizeof(next->session));
-    if (!next->started_s)
-        next->started_s = sessions_wall_s(j->sessions);
-    json_decref(next->plan);
-    next->plan = NULL;
+    task_record_begin(next, s->id, sessions_wall_s(j->sessions));
     return task_plan_compose(j->sessions->tasks, next, s->machine, s->tier,
                              &next->plan, err);
 }

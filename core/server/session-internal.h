@@ -41,6 +41,15 @@ void session_free(struct session *session);
 void session_end(struct session *session);
 /* Its task while the session is the task's current one, else NULL. */
 struct task *session_task(const struct session *session);
+/* Its task if it is armed again because this session was lost and no other
+ * has begun, else NULL. */
+struct task *session_lost_task(const struct session *session);
+/*
+ * The engine of a lost session is there again: its task runs again.  over(arg)
+ * afterwards, whether it does or not.
+ */
+void session_resume(struct session *session, struct task *task,
+                    void (*over)(void *arg), void *arg);
 /* Answers an open poll, now. */
 void session_answer(struct session *session);
 

@@ -221,6 +221,24 @@ static void note(struct sessions *sessions, struct session *session,
 
 /* --- interface ---------------------------------------------------------- */
 
+static void work(void *arg)
+{
+    struct reporting *r = arg;
+    const struct message_report *m = &r->report;
+    const struct deploy *deploy = r->sessions->deploy;
+    struct session *session = session_find(r->sessions, r->session);
+    const struct task *task = session ? session_task(session) : NULL;
+    if (session &&
+        (m->kind == MESSAGE_PROGRESS || m->kind == MESSAGE_LOG)) {
+        note(r->sessions, session, m);
+        reporting_end(r, NULL);
+    } else if (m->result && task && m->seq > task->now.seq) {
+        deploy->keep(deploy->arg, m->result, kept, r);
+    } else {
+        change_task(r);
+    }
+}
+
 void session_report(struct sessions *sessions, struct session *session,
                     const struct message_report *report,
                     session_reported *reported, void *arg)
@@ -244,14 +262,9 @@ void session_report(struct sessions *sessions, struct session *session,
                       "the report names another session or task than the "
                       "request's authorization");
         reporting_end(r, &err);
-    } else if (report->kind == MESSAGE_PROGRESS ||
-               report->kind == MESSAGE_LOG) {
-        note(sessions, session, report);
-        reporting_end(r, NULL);
-    } else if (report->result && session_task(session) &&
-               report->seq > session_task(session)->now.seq) {
-        sessions->deploy->keep(sessions->deploy->arg, report->result, kept, r);
+    } else if (session_lost_task(session)) {
+        session_resume(session, session_lost_task(session), work, r);
     } else {
-        change_task(r);
+        work(r);
     }
 }

@@ -110,7 +110,10 @@ struct task *session_task(const struct session *session)
 {
     struct sessions *sessions = session->private_data->sessions;
     struct task *task = task_find(sessions->tasks, session->task);
-    return task && strcmp(task->now.session, session->id) == 0 ? task : NULL;
+    return task && strcmp(task->now.session, session->id) == 0 &&
+                   !task_armed(task)
+               ? task
+               : NULL;
 }
 
 void session_servers(const struct sessions *sessions,
@@ -276,9 +279,12 @@ struct session_poll *session_plan(struct sessions *sessions,
     }
     *poll = (struct session_poll){session, planned, arg, NULL};
     session->private_data->poll = poll;
-    bool fresh = !session->pending && has_news(session);
+    struct task *lost = session_lost_task(session);
+    bool fresh = !session->pending && !lost && has_news(session);
     poll->timer = loop_timer(loop, fresh ? 0 : SESSION_POLL_MS, poll_over,
                              poll);
+    if (lost)
+        session_resume(session, lost, NULL, NULL);
     return poll;
 }
 

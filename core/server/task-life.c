@@ -57,14 +57,23 @@ static int decide_arm(void *arg, struct task *task, struct task_record *next,
     return 0;
 }
 
-/* The next attempt begins from nothing but what the disk holds. */
+/* What the lost session did stays until another begins: its engine may only
+ * have been out of reach, and then goes on where it was (task_resume). */
 static void rearm(struct task_record *next)
 {
     next->state = TASK_ARMED;
     next->attempt++;
+}
+
+void task_record_begin(struct task_record *next, const char *session,
+                       int64_t now_s)
+{
+    next->state = TASK_RUNNING;
     next->step = 0;
     next->seq = 0;
-    next->session[0] = '\0';
+    memcpy(next->session, session, sizeof(next->session));
+    if (!next->started_s)
+        next->started_s = now_s;
     drop_plan(next);
     for (size_t i = 0; i < MESSAGE_MAX_STEPS; i++) {
         json_decref(next->steps[i].result);

@@ -15,7 +15,8 @@
  *
  * A session is lost when the host's firmware asks to boot again, or
  * TASK_SILENCE_MS after its last request; time in which this server was down
- * does not count.
+ * does not count.  An engine that was only out of reach and comes back before
+ * another has begun goes on where it was, in the new attempt.
  */
 #ifndef CORE_SERVER_TASK_H
 #define CORE_SERVER_TASK_H
@@ -75,13 +76,17 @@ struct task_record {
     struct task_step steps[MESSAGE_MAX_STEPS];
     struct task_image images[MESSAGE_MAX_STEPS];
     size_t image_count;
-    char session[MESSAGE_ID_BYTES]; /* current, "" = none */
+    char session[MESSAGE_ID_BYTES]; /* current or, when armed again, lost */
     uint64_t seq;                   /* newest report of it that counted */
     json_t *plan; /* {"text", "signature"} of this attempt, or NULL */
     char code[32];                     /* failed: "attempts-exhausted", ... */
     char sentence[MESSAGE_TEXT_BYTES]; /* failed: why; leaving: the note */
     char method[16];                   /* how the engine left, "" = not yet */
 };
+
+/* A new session begins: state, session and steps from the start, no plan yet. */
+void task_record_begin(struct task_record *next, const char *session,
+                       int64_t now_s);
 
 /* Known of a running task, forgotten with the process. */
 struct task_progress {

@@ -159,10 +159,48 @@ static void test_a_silent_engine_is_lost_after_120_s(void **state)
     assert_int_equal(world_state(f->id), TASK_ARMED);
     assert_int_equal(json_integer_value(world_member(f->id, "attempt")), 2);
     assert_int_equal(world_events(&f->w, "session-lost"), 1);
-    /* The engine that comes back too late is told to stop. */
+}
+
+static void test_an_engine_that_comes_back_goes_on(void **state)
+{
+    struct fixture *f = *state;
+    engine_up(&f->e);
+    assert_true(engine_report(&f->e, MESSAGE_STEP_STARTED, 0, false));
     assert_true(engine_report(&f->e, MESSAGE_STEP_DONE, 0, false));
-    assert_true(f->e.reply.cancel);
+    world_run(&f->w, TASK_SILENCE_MS + 1000);
     assert_int_equal(world_state(f->id), TASK_ARMED);
+    assert_true(engine_report(&f->e, MESSAGE_STEP_STARTED, 1, false));
+    assert_false(f->e.reply.cancel);
+    assert_int_equal(world_state(f->id), TASK_RUNNING);
+    assert_int_equal(json_integer_value(world_member(f->id, "attempt")), 2);
+    /* Once more, and its poll comes first. */
+    world_run(&f->w, TASK_SILENCE_MS + 1000);
+    assert_int_equal(world_state(f->id), TASK_ARMED);
+    assert_true(engine_plan(&f->e));
+    assert_int_equal(f->e.plan.state, MESSAGE_READY);
+    assert_true(engine_report(&f->e, MESSAGE_STEP_DONE, 1, false));
+    assert_true(engine_report(&f->e, MESSAGE_LEAVING, 0, false));
+    world_run(&f->w, TASK_LEAVING_MS + 1000);
+    assert_over(f, TASK_SUCCEEDED);
+}
+
+static void test_an_engine_that_was_replaced_is_told_to_stop(void **state)
+{
+    struct fixture *f = *state;
+    struct engine second;
+    engine_up(&f->e);
+    assert_true(engine_report(&f->e, MESSAGE_STEP_DONE, 0, false));
+    engine_init(&second, &f->w, 2);
+    engine_up(&second); /* its firmware booted again */
+    const json_t *step = json_array_get(world_member(f->id, "steps"), 0);
+    assert_string_equal(json_string_value(json_object_get(step, "state")),
+                        "waiting");
+    assert_true(engine_report(&f->e, MESSAGE_STEP_DONE, 1, false));
+    assert_true(f->e.reply.cancel);
+    assert_true(engine_plan(&f->e));
+    assert_int_equal(f->e.plan.state, MESSAGE_LOCAL);
+    assert_int_equal(world_state(f->id), TASK_RUNNING);
+    engine_done(&second);
 }
 
 static void test_firmware_that_boots_again_is_lost_at_once(void **state)
@@ -391,6 +429,8 @@ int main(void)
         TEST(test_a_failed_step_fails_the_task),
         TEST(test_leaving_early_is_a_failure),
         TEST(test_a_silent_engine_is_lost_after_120_s),
+        TEST(test_an_engine_that_comes_back_goes_on),
+        TEST(test_an_engine_that_was_replaced_is_told_to_stop),
         TEST(test_firmware_that_boots_again_is_lost_at_once),
         TEST(test_a_restart_of_the_server_does_not_count),
         TEST(test_cancel_before_the_machine_came),
