@@ -94,22 +94,34 @@ static void test_good(void **state)
     check_good(machine_own()->name);
 }
 
-/* Every machine that plugins are built for: the corpus of the fuzz target
- * begins with the same plugin built for each. */
+/* A file of the fuzz target's corpus. */
+static void check_corpus(const char *prefix, const char *machine)
+{
+    const char *top = getenv("top_srcdir");
+    AUTO_BUF file = BUF_INIT(PLUGIN_MAX_BYTES);
+    char path[512];
+    (void)snprintf(path, sizeof(path),
+                   "%s/tests/fuzz/corpus/describe/%s-%s.so", top ? top : ".",
+                   prefix, machine);
+    assert_int_equal(file_read(AT_FDCWD, path, &file, NULL), 0);
+    check_good_file(&file, machine);
+}
+
+/* The corpus begins with the same plugin built for each machine. */
 static void test_every_machine(void **state)
 {
     (void)state;
-    const char *top = getenv("top_srcdir");
     const struct machine *machine;
-    for (size_t i = 0; (machine = machine_at(i)); i++) {
-        AUTO_BUF file = BUF_INIT(PLUGIN_MAX_BYTES);
-        char path[512];
-        (void)snprintf(path, sizeof(path),
-                       "%s/tests/fuzz/corpus/describe/good-%s.so",
-                       top ? top : ".", machine->name);
-        assert_int_equal(file_read(AT_FDCWD, path, &file, NULL), 0);
-        check_good_file(&file, machine->name);
-    }
+    for (size_t i = 0; (machine = machine_at(i)); i++)
+        check_corpus("good", machine->name);
+}
+
+/* Linked with -z pack-relative-relocs. */
+static void test_packed_relocations(void **state)
+{
+    (void)state;
+    check_corpus("packed", "x86_64");
+    check_corpus("packed", "i686");
 }
 
 static void test_foreign_machine(void **state)
@@ -266,6 +278,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good),
         cmocka_unit_test(test_every_machine),
+        cmocka_unit_test(test_packed_relocations),
         cmocka_unit_test(test_foreign_machine),
         cmocka_unit_test(test_minimal_has_defaults),
         cmocka_unit_test(test_newer_is_reduced),
