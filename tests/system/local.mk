@@ -4,12 +4,15 @@ dist_check_SCRIPTS += $(image_system_tests)
 TESTS += $(image_system_tests)
 
 # Real clients against slipwayd in a network namespace.
-SYSTEM_TESTS += %D%/dhcp-clients.sh %D%/tftp-clients.sh
+SYSTEM_TESTS += %D%/dhcp-clients.sh %D%/engine-rendezvous.sh \
+	%D%/tftp-clients.sh
+EXTRA_DIST += tests/lib/dhcp-client
+
+# The engine as a process, without root.
 engine_system_tests = \
 	%D%/engine-deploy.sh \
 	%D%/engine-kills.sh \
 	%D%/engine-refusals.sh \
-	%D%/engine-rendezvous.sh \
 	%D%/engine-services.sh
 dist_check_SCRIPTS += $(engine_system_tests)
 TESTS += $(engine_system_tests)
@@ -27,3 +30,5 @@ EXTRA_DIST += tests/lib/rest.sh
 
 dist_check_SCRIPTS += %D%/engine-build.sh
 TESTS += %D%/engine-build.sh
+dist_check_SCRIPTS += %D%/task-deploy.sh
+TESTS += %D%/task-deploy.sh
