@@ -109,6 +109,7 @@ char *cli_path(const struct cli *cli, const char *path);
 
 int cli_batch_wait(struct cli *cli, const char *batch, uint64_t timeout_ms);
 
+int batch_show(struct cli *cli);
 int engine_build(struct cli *cli);
 int event_follow(struct cli *cli);
 int host_add(struct cli *cli);
@@ -119,6 +120,7 @@ int profile_add(struct cli *cli);
 int profile_replace(struct cli *cli);
 int profile_show(struct cli *cli);
 int status_show(struct cli *cli);
+int task_show(struct cli *cli);
 int task_start(struct cli *cli);
 int task_wait(struct cli *cli);
 int token_create(struct cli *cli);

@@ -293,9 +293,12 @@ static int select_hosts(struct cli *cli, json_t **ret)
                        "Start '%.60s' on %zu hosts?", cli->args[0],
                        json_array_size(names));
     }
-    if ((labels || json_array_size(names) > 1) &&
-        cli_confirm(cli, question) != 0)
-        return EXIT_USAGE;
+    if (labels || json_array_size(names) > 1) {
+        int code = cli_confirm(cli, question);
+
+        if (code)
+            return code;
+    }
     *ret = json_pack("{s:O}", labels ? "labels" : "hosts", names);
     return 0;
 }
@@ -331,4 +334,44 @@ int task_start(struct cli *cli)
     if (code || !cli_option(cli, "wait") || !batch)
         return code;
     return cli_batch_wait(cli, batch, timeout_ms);
+}
+
+/* ---- showing ------------------------------------------------------------ */
+
+/* An object, and below it a table of one of its members. */
+static int show_with(struct cli *cli, const char *member,
+                     const struct column *columns)
+{
+    AUTO_FREE char *path = cli_path(cli, cli->verb->path);
+    struct rest_reply reply;
+    int code = rest_get(cli, path, &reply);
+
+    if (code == 0 && cli->json) {
+        output_json(reply.json);
+    } else if (code == 0) {
+        output_object(reply.json, cli->verb->columns);
+        (void)putchar('\n');
+        output_table(json_object_get(reply.json, member), columns);
+    }
+    rest_reply_done(&reply);
+    return code;
+}
+
+int batch_show(struct cli *cli)
+{
+    return show_with(cli, "tasks", outcome_columns);
+}
+
+int task_show(struct cli *cli)
+{
+    static const struct column columns[] = {
+        {"STEP", "action", COLUMN_TEXT},
+        {"STATE", "state", COLUMN_TEXT},
+        {"STARTED", "started_s", COLUMN_TIME},
+        {"ENDED", "ended_s", COLUMN_TIME},
+        {"RESULT", "has_result", COLUMN_TEXT},
+        {NULL, NULL, COLUMN_TEXT},
+    };
+
+    return show_with(cli, "steps", columns);
 }

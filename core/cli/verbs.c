@@ -3,7 +3,6 @@
 #include "core/cli/cli.h"
 #include "core/util/macros.h"
 
-/* clang-format off: tables read best as lines */
 #define END                                                                    \
     {                                                                          \
         NULL, NULL, COLUMN_TEXT                                                \
@@ -101,6 +100,14 @@ static const struct column batch_columns[] = {
     {"STATE", "state", COLUMN_TEXT},
     {"STARTED", "created_s", COLUMN_TIME},
     {"BY", "by", COLUMN_TEXT},
+    END};
+static const struct column batch_object[] = {
+    {"batch", "id", COLUMN_TEXT},
+    {"profile", "profile", COLUMN_TEXT},
+    {"state", "state", COLUMN_TEXT},
+    {"hosts", "hosts", COLUMN_TEXT},
+    {"started", "created_s", COLUMN_TIME},
+    {"by", "by", COLUMN_TEXT},
     END};
 static const struct column plugin_columns[] = {
     {"KIND", "kind", COLUMN_TEXT},       {"NAME", "name", COLUMN_TEXT},
@@ -256,8 +263,8 @@ const struct verb verbs[] = {
      start_options, task_start, A "tasks", NULL},
     {"task", "list", "", 0, 0, "tasks", task_list_options, cli_list, A "tasks",
      task_columns},
-    {"task", "show", "TASK", 1, 1, "one task", NULL, cli_show, A "tasks/{0}",
-     task_object},
+    {"task", "show", "TASK", 1, 1, "one task and its steps", NULL, task_show,
+     A "tasks/{0}", task_object},
     {"task", "result", "TASK STEP", 2, 2,
      "what a step reported; steps count from 0", NULL, cli_show,
      A "tasks/{0}/steps/{1}/result", NULL},
@@ -266,8 +273,8 @@ const struct verb verbs[] = {
 
     {"batch", "list", "", 0, 0, "batches of tasks", NULL, cli_list, A "batches",
      batch_columns},
-    {"batch", "show", "BATCH", 1, 1, "one batch and its tasks", NULL, cli_show,
-     A "batches/{0}", NULL},
+    {"batch", "show", "BATCH", 1, 1, "one batch and its tasks", NULL,
+     batch_show, A "batches/{0}", batch_object},
     {"batch", "wait", "BATCH", 1, 1, "until its tasks are over, with progress",
      wait_options, task_wait, NULL, NULL},
     {"batch", "cancel", "BATCH", 1, 1, "stop its tasks", NULL, cli_post,
@@ -302,6 +309,5 @@ const struct verb verbs[] = {
     {"lease", "list", "", 0, 0, "DHCP leases", NULL, cli_list, A "leases",
      lease_columns},
 };
-/* clang-format on */
 
 const size_t verb_count = ARRAY_LENGTH(verbs);

@@ -13,7 +13,7 @@
 #include "core/util/log.h"
 
 #define MAX_WAITING 512 /* connections that have not asked yet */
-#define MAX_WAITING_FROM_ONE 32
+#define MAX_WAITING_FROM_ONE 256
 #define FIRST_LINE_MS 10000 /* time for the request line */
 #define ACCEPTS_PER_EVENT 32
 #define MAX_MOUNTS 16

@@ -391,7 +391,7 @@ struct http_files *http_files_new(const struct http_files_spec *spec,
     if (!files->spec.max_connections)
         files->spec.max_connections = 1000;
     if (!files->spec.max_per_address)
-        files->spec.max_per_address = 64;
+        files->spec.max_per_address = 512;
     if (!files->spec.head_ms)
         files->spec.head_ms = 20000;
     if (start_daemon(files, err) != 0) {

@@ -31,7 +31,7 @@ struct http_file {
 struct http_files_spec {
     struct loop *loop;
     unsigned max_connections; /* 0 = 1000 */
-    unsigned max_per_address; /* 0 = 64 */
+    unsigned max_per_address; /* 0 = 512: a cache or a test has many */
     uint64_t head_ms;         /* for a whole request head, idle
                                * connections too; 0 = 20 s */
     /* `path` begins with '/', is decoded and has no query. */

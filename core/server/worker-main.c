@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/server/worker-main.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #include "core/server/front-door.h"
 #include "core/server/import-worker.h"
@@ -20,7 +22,12 @@ static const struct {
 
 int worker_main(int argc, char **argv)
 {
+    char name[16]; /* what ps and top show */
+
     worker_log_open();
+    (void)snprintf(name, sizeof(name), "slipwayd-%.6s",
+                   argc >= 1 ? argv[0] : "");
+    (void)prctl(PR_SET_NAME, name, 0, 0, 0); /* only for people */
     for (size_t i = 0; argc >= 1 && i < ARRAY_LENGTH(kinds); i++) {
         if (strcmp(argv[0], kinds[i].kind) == 0)
             return kinds[i].run();
