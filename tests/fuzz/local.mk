@@ -116,3 +116,9 @@ tests_fuzz_fuzz_http_request_SOURCES = %D%/fuzz-http-request.c $(fuzz_main)
 tests_fuzz_fuzz_http_request_LDADD = libslipwayserver.la $(FUZZ_LIBS)
 tests_fuzz_fuzz_http_request_CFLAGS = $(FUZZ_CFLAGS)
 tests_fuzz_fuzz_http_request_LDFLAGS = $(FUZZ_LINK)
+
+tests_fuzz_fuzz_smbios_SOURCES = %D%/fuzz-smbios.c $(fuzz_main)
+tests_fuzz_fuzz_smbios_LDADD = libslipwayengine.la $(FUZZ_LIBS)
+tests_fuzz_fuzz_smbios_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_fuzz_smbios_LDFLAGS = $(FUZZ_LINK)
+fuzz_targets += tests/fuzz/fuzz-smbios
