@@ -24,7 +24,8 @@ struct keeper *keeper_new(struct pool *pool, const char *state_dir,
 /* Jobs that still run keep what they need. */
 void keeper_free(struct keeper *keeper);
 
-/* The reference or content is borrowed during the call. */
+/* The reference or content is borrowed during the call.  What is refused at
+ * once is told inside the call. */
 typedef void keep_done(void *arg, json_t *json, const struct err *err);
 /* Durable when `done` is told.  `content` is borrowed and copied. */
 void keep_put(struct keeper *keeper, const json_t *content, keep_done *done,

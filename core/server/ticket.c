@@ -8,6 +8,9 @@
 #include "core/util/json.h"
 #include "core/util/log.h"
 
+#define RETRY_MS 500
+#define MAX_TRIES 6 /* to write one; its engine asks again after 4 s */
+
 /* Who waits for a ticket that is being written. */
 struct waiter {
     struct waiter *next;
@@ -19,6 +22,8 @@ struct ticket_entry {
     struct ticket ticket; /* first */
     struct tickets *tickets;
     struct waiter *waiters;
+    struct loop_timer *again; /* until the next try to write it */
+    unsigned tries;
     bool dropped; /* forgotten while it was being written */
 };
 
@@ -42,6 +47,7 @@ struct tickets *tickets_new(struct tasks *tasks, struct err *err)
 
 static void entry_free(struct ticket_entry *entry)
 {
+    loop_timer_cancel(entry->again);
     while (entry->waiters) {
         struct waiter *waiter = entry->waiters;
         entry->waiters = waiter->next;
@@ -139,24 +145,40 @@ static void delete_document(struct tickets *tickets, const struct ticket *t)
     store_delete(tickets->deploy->store, key, STORE_ANY, deleted, tickets);
 }
 
+static void issued(void *arg, uint64_t revision, const struct err *err);
+
 static void forget(struct tickets *tickets, struct ticket_entry *entry)
 {
     table_remove(&tickets->by_hash, entry->ticket.hash);
     if (!entry->ticket.stored) {
         entry->dropped = true; /* its completion frees it */
+        if (entry->again) {
+            struct err err = ERR_INIT;
+            (void)err_set(&err, ERR_CANCELLED, "it is not needed any more");
+            issued(entry, 0, &err);
+        }
         return;
     }
     delete_document(tickets, &entry->ticket);
     entry_free(entry);
 }
 
+static void issue(void *arg);
+
 static void issued(void *arg, uint64_t revision, const struct err *err)
 {
     struct ticket_entry *entry = arg;
     struct tickets *tickets = entry->tickets;
     (void)revision;
+    /* Without a ticket the engine would ask for an approval: better late. */
+    if (err && err->code == ERR_UNAVAILABLE && !entry->dropped &&
+        ++entry->tries < MAX_TRIES) {
+        entry->again =
+            loop_timer(tickets->deploy->loop, RETRY_MS, issue, entry);
+        return;
+    }
     bool good = !err && !entry->dropped;
-    if (err)
+    if (err && !entry->dropped)
         log_error("A boot ticket could not be written: %s", err->text);
     entry->ticket.stored = !err;
     for (struct waiter *w = entry->waiters; w; w = w->next)
@@ -173,6 +195,16 @@ static void issued(void *arg, uint64_t revision, const struct err *err)
     if (entry->ticket.stored)
         delete_document(tickets, &entry->ticket);
     entry_free(entry);
+}
+
+static void issue(void *arg)
+{
+    struct ticket_entry *entry = arg;
+    char key[96];
+    entry->again = NULL;
+    snprintf(key, sizeof(key), "/v1/ticket/%s", entry->ticket.hash);
+    store_put(entry->tickets->deploy->store, key,
+              format(&entry->ticket, "", "", false), STORE_NEW, issued, entry);
 }
 
 static void hash_text(const char *text, char ret[DIGEST_HEX_BYTES])
@@ -256,7 +288,6 @@ void ticket_issue(struct tickets *tickets, struct task *task,
                   void (*done)(void *arg, const char *text), void *arg)
 {
     size_t outstanding = 0;
-    char key[96];
     if (!task_armed(task)) {
         done(arg, NULL);
         return;
@@ -286,9 +317,7 @@ void ticket_issue(struct tickets *tickets, struct task *task,
         done(arg, NULL);
         return;
     }
-    snprintf(key, sizeof(key), "/v1/ticket/%s", entry->ticket.hash);
-    store_put(tickets->deploy->store, key,
-              format(&entry->ticket, "", "", false), STORE_NEW, issued, entry);
+    issue(entry);
 }
 
 /* --- use ---------------------------------------------------------------- */

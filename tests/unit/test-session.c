@@ -95,6 +95,24 @@ static void test_at_most_three_tickets(void **state)
     assert_int_equal(memory_store_count("/v1/ticket/"), 3);
 }
 
+static void test_a_ticket_waits_for_the_store(void **state)
+{
+    struct fixture *f = *state;
+    char ticket[MESSAGE_TOKEN_BYTES];
+    memory_store_refuse(3);
+    assert_false(world_ticket(&f->w, "10.0.0.101", ticket)); /* not yet */
+    world_run(&f->w, 2000);
+    assert_int_equal(memory_store_count("/v1/ticket/"), 2);
+    assert_true(world_ticket(&f->w, "10.0.0.101", ticket));
+    assert_int_equal(memory_store_count("/v1/ticket/"), 2);
+    /* The task ends while one waits. */
+    memory_store_refuse(1);
+    assert_false(world_ticket(&f->w, "10.0.0.102", ticket));
+    task_fail(f->w.tasks, task_find(f->w.tasks, f->id), "test", "it ends");
+    world_run(&f->w, 4000);
+    assert_int_equal(memory_store_count("/v1/ticket/"), 0);
+}
+
 static void test_no_ticket_without_an_armed_task(void **state)
 {
     struct fixture *f = *state;
@@ -368,6 +386,7 @@ int main(void)
         TEST(test_the_store_never_holds_a_secret),
         TEST(test_a_repeated_request_gets_the_same_ticket),
         TEST(test_at_most_three_tickets),
+        TEST(test_a_ticket_waits_for_the_store),
         TEST(test_no_ticket_without_an_armed_task),
         TEST(test_the_same_engine_gets_the_same_session),
         TEST(test_a_stolen_ticket_shuts_both_out),
