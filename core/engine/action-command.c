@@ -134,7 +134,8 @@ static int check(struct action_process *process,
     if (command->argv[0][0] != '/')
         return action_fail(process, SLIPWAY_EINVAL,
                            "the plugin wants to run '%.200s', which is not an "
-                           "absolute path", command->argv[0]);
+                           "absolute path",
+                           command->argv[0]);
     while (command->argv[count])
         if (++count > ARGUMENTS_MAX)
             return action_fail(process, SLIPWAY_EINVAL,
@@ -174,6 +175,7 @@ int action_command_run(struct action_process *process,
     if (code < 0)
         return action_fail(process, SLIPWAY_EIO,
                            "program '%.200s' did not end in time and was "
-                           "stopped", command->argv[0]);
+                           "stopped",
+                           command->argv[0]);
     return 0;
 }

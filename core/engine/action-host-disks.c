@@ -21,17 +21,15 @@ static json_t *disk_message(const struct disk *disk, size_t index)
                      (disk->unreadable ? SLIPWAY_DISK_UNREADABLE : 0);
 
     /* Texts of devices may hold anything; what JSON refuses is left out. */
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:s*, s:s*, s:s*, s:s*, s:s*, "
-                     "s:s*}",
-                     "id", (json_int_t)index + 1, "size_bytes",
-                     (json_int_t)disk->size_bytes, "flags", (json_int_t)flags,
-                     "logical_sector_bytes",
-                     (json_int_t)disk->logical_sector_bytes,
-                     "physical_sector_bytes",
-                     (json_int_t)disk->physical_sector_bytes, "name",
-                     disk->name, "serial", disk->serial, "model", disk->model,
-                     "wwn", disk->wwn, "path", disk->path, "transport",
-                     disk->transport);
+    return json_pack(
+        "{s:I, s:I, s:I, s:I, s:I, s:s*, s:s*, s:s*, s:s*, s:s*, "
+        "s:s*}",
+        "id", (json_int_t)index + 1, "size_bytes", (json_int_t)disk->size_bytes,
+        "flags", (json_int_t)flags, "logical_sector_bytes",
+        (json_int_t)disk->logical_sector_bytes, "physical_sector_bytes",
+        (json_int_t)disk->physical_sector_bytes, "name", disk->name, "serial",
+        disk->serial, "model", disk->model, "wwn", disk->wwn, "path",
+        disk->path, "transport", disk->transport);
 }
 
 void action_serve_disks(struct action_host *host, const json_t *head)
@@ -60,8 +58,8 @@ void action_serve_select(struct action_host *host, const json_t *head)
     if (disk_select(disks_of(host), selector, &disk, &err) < 0)
         action_refuse(host, err.code, "%s", err.text);
     else
-        action_reply(host, 0,
-                     json_pack("{s:I}", "disk", (json_int_t)disk + 1), -1);
+        action_reply(host, 0, json_pack("{s:I}", "disk", (json_int_t)disk + 1),
+                     -1);
 }
 
 int action_find_disk(struct action_host *host, const json_t *head,
@@ -91,16 +89,18 @@ void action_serve_declare(struct action_host *host, const json_t *head)
     if (host->phase != ACTION_PREPARE) {
         action_refuse(host, ERR_INVALID,
                       "action '%s' declares what it writes in %s; only "
-                      "prepare may", host->step->action,
-                      action_phase_word(host->phase));
+                      "prepare may",
+                      host->step->action, action_phase_word(host->phase));
     } else if (!(host->plugin_flags & SLIPWAY_ACTION_DESTRUCTIVE)) {
         action_refuse(host, ERR_INVALID,
                       "action '%s' wants to write disk '%s' and does not say "
                       "in its description that it writes disks",
                       host->step->action, facts->name);
     } else if (facts->read_only) {
-        action_refuse(host, ERR_IO, "disk '%s' cannot be written: it is "
-                      "read-only", facts->name);
+        action_refuse(host, ERR_IO,
+                      "disk '%s' cannot be written: it is "
+                      "read-only",
+                      facts->name);
     } else if (offset < 0 || length < 0 ||
                (uint64_t)offset > facts->size_bytes ||
                (uint64_t)length > facts->size_bytes - (uint64_t)offset) {
@@ -112,8 +112,8 @@ void action_serve_declare(struct action_host *host, const json_t *head)
                       "action '%s' declares more than %d ranges",
                       host->step->action, ACTION_MAX_DECLARED);
     } else {
-        host->declared[host->declared_count++] = (struct declared_write){
-            disk, (uint64_t)offset, (uint64_t)length};
+        host->declared[host->declared_count++] =
+            (struct declared_write){disk, (uint64_t)offset, (uint64_t)length};
         action_reply(host, 0, NULL, -1);
     }
 }
@@ -124,8 +124,8 @@ bool action_declared(const struct action_host *host, size_t disk,
     for (size_t i = 0; i < host->declared_count; i++) {
         const struct declared_write *d = &host->declared[i];
         if (d->disk == disk && d->offset <= offset &&
-            (d->length == 0 || (length <= d->length &&
-                                offset - d->offset <= d->length - length)))
+            (d->length == 0 ||
+             (length <= d->length && offset - d->offset <= d->length - length)))
             return true;
     }
     return false;
@@ -167,8 +167,8 @@ void action_serve_open(struct action_host *host, const json_t *head)
     if (writable && !declared) {
         action_refuse(host, ERR_INVALID,
                       "action '%s' wants to write disk '%s' and has not "
-                      "declared it in prepare", host->step->action,
-                      disks_of(host)->disks[disk].name);
+                      "declared it in prepare",
+                      host->step->action, disks_of(host)->disks[disk].name);
         return;
     }
     AUTO_CLOSE int fd = action_open_disk(host, disk, writable);

@@ -92,7 +92,8 @@ void action_with_image(struct action_host *host, const json_t *head,
     if (i == step->image_count) {
         action_refuse(host, ERR_INVALID,
                       "the plan names no image for parameter '%.40s' of action "
-                      "'%s'", param ? param : "", step->action);
+                      "'%s'",
+                      param ? param : "", step->action);
         return;
     }
     if (host->contents[i]) {
@@ -209,9 +210,8 @@ static void record_image(struct action_host *host, const json_t *result)
         entry, "manifest",
         json_string(digest_hex(&image->plan->manifest, hex)));
     (void)json_object_set_new(entry, "disk", json_string(disk->name));
-    (void)json_object_set_new(entry, "operation",
-                              json_string(host->verifying ? "verify"
-                                                          : "write"));
+    (void)json_object_set_new(
+        entry, "operation", json_string(host->verifying ? "verify" : "write"));
     (void)json_array_append_new(host->images, entry);
 }
 
@@ -236,12 +236,11 @@ static void on_disk_done(void *arg, int code, const char *sentence,
         action_reply(host, 0, NULL, -1);
 }
 
-static int start_pipeline(struct action_host *host,
-                          const struct action_image *image,
-                          struct pipeline_job *job,
-                          void (*done)(void *arg, int code,
-                                       const char *sentence,
-                                       const json_t *result))
+static int
+start_pipeline(struct action_host *host, const struct action_image *image,
+               struct pipeline_job *job,
+               void (*done)(void *arg, int code, const char *sentence,
+                            const json_t *result))
 {
     const struct plan *plan = host->spec.plan;
     const char *transports[PLAN_MAX_TRANSPORTS];
@@ -266,8 +265,8 @@ static int start_pipeline(struct action_host *host,
     job->server_count = plan->server_count;
     job->plugin_dir = plugin_dir();
     host->base_permille = host->permille;
-    host->pipeline = pipeline_client_start(host->spec.loop, job, &handlers,
-                                           host, &err);
+    host->pipeline =
+        pipeline_client_start(host->spec.loop, job, &handlers, host, &err);
     if (host->pipeline)
         return 0;
     action_stop_images(host);
@@ -286,11 +285,12 @@ static bool image_fits(struct action_host *host,
     if (m->kind != IMAGE_DISK)
         action_refuse(host, ERR_INVALID,
                       "image '%s' is not a disk image and cannot be written to "
-                      "disk '%s'", m->name, disk->name);
+                      "disk '%s'",
+                      m->name, disk->name);
     else if (m->size_bytes > disk->size_bytes)
         action_refuse(host, ERR_NO_SPACE,
-                      "image '%s' needs %s and disk '%s' has only %s",
-                      m->name, num_format_size(m->size_bytes, need), disk->name,
+                      "image '%s' needs %s and disk '%s' has only %s", m->name,
+                      num_format_size(m->size_bytes, need), disk->name,
                       num_format_size(disk->size_bytes, have));
     else if (m->sector_bytes != disk->logical_sector_bytes)
         action_refuse(host, ERR_INVALID,
@@ -325,7 +325,8 @@ static void write_image(struct action_host *host, struct action_image *image)
     if (!action_declared(host, host->disk, 0, image->manifest.size_bytes)) {
         action_refuse(host, ERR_INVALID,
                       "action '%s' writes an image to disk '%s' and has not "
-                      "declared it in prepare", host->step->action,
+                      "declared it in prepare",
+                      host->step->action,
                       host->spec.target->disks.disks[host->disk].name);
         return;
     }
@@ -333,10 +334,9 @@ static void write_image(struct action_host *host, struct action_image *image)
     if (host->device_fd < 0)
         return;
     /* A second attempt finds what the first one wrote. */
-    struct pipeline_job job = {.mode = host->spec.plan->attempt > 1
-                                           ? PIPELINE_RESUME
-                                           : PIPELINE_FRESH,
-                               .device_fd = host->device_fd};
+    struct pipeline_job job = {
+        .mode = host->spec.plan->attempt > 1 ? PIPELINE_RESUME : PIPELINE_FRESH,
+        .device_fd = host->device_fd};
     describe_disk(host, &job, text);
     state->image = image;
     state->verified = false;
@@ -376,7 +376,8 @@ static bool begin_disk_call(struct action_host *host, const json_t *head)
         return true;
     action_refuse(host, ERR_INVALID,
                   "action '%s' works on an image in %s; only run and verify "
-                  "may", host->step->action, action_phase_word(host->phase));
+                  "may",
+                  host->step->action, action_phase_word(host->phase));
     return false;
 }
 
@@ -435,8 +436,8 @@ static void open_blob(struct action_host *host, struct action_image *image)
                       BLOB_MAX_BYTES / 1024 / 1024);
         return;
     }
-    host->device_fd = memfd_create("slipway-blob",
-                                   MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    host->device_fd =
+        memfd_create("slipway-blob", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (host->device_fd < 0 ||
         ftruncate(host->device_fd, (off_t)m->size_bytes) < 0) {
         action_refuse(host, ERR_NO_MEMORY, "no memory for blob '%s'", m->name);

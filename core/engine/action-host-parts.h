@@ -50,17 +50,17 @@ struct action_host {
     void *arg;
     struct child *child;
     struct channel *channel;
-    struct loop_timer *grace; /* waits for the channel's last messages */
+    struct loop_timer *grace;  /* waits for the channel's last messages */
     struct loop_timer *killer; /* after a cancel */
     enum action_phase phase;
     enum action_phase failed_phase;
     uint64_t plugin_flags;
-    bool busy;      /* a call of the process is being answered */
+    bool busy; /* a call of the process is being answered */
     bool cancelled;
-    bool said_end;  /* the process has sent "ended" */
+    bool said_end; /* the process has sent "ended" */
     bool child_gone;
     bool timed_out;
-    int status;     /* of the process */
+    int status; /* of the process */
     int code;
     char sentence[ERR_TEXT_BYTES]; /* "" = none yet */
     unsigned lines;                /* logged so far */
@@ -81,7 +81,7 @@ struct action_host {
     struct session_fetch *manifest_fetch;
     struct action_image *wanted; /* whose manifest is being fetched */
     void (*then)(struct action_host *host, struct action_image *image);
-    size_t disk;          /* it is about */
+    size_t disk; /* it is about */
     int device_fd;
     struct pipeline_client *pipeline;
     bool verifying;
@@ -103,6 +103,9 @@ void action_record(struct action_host *host, const char *format, ...)
 void action_progress(struct action_host *host, unsigned permille,
                      const char *text, uint64_t bytes_done,
                      uint64_t bytes_total);
+
+/* action-host-calls.c: `arg` is the host. */
+void action_on_message(void *arg, struct channel_message *message);
 
 /* action-host-disks.c: `head` is the call. */
 void action_serve_disks(struct action_host *host, const json_t *head);

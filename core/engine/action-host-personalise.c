@@ -68,8 +68,8 @@ static int read_file(const json_t *from, struct file_set *set, struct err *err)
     if (!path_ok(path) || file->length > ACTION_MAX_FILE_BYTES)
         return err_set(err, ERR_INVALID,
                        "'%.200s' cannot be written: the path must be absolute "
-                       "and plain, the content at most %u bytes", path,
-                       ACTION_MAX_FILE_BYTES);
+                       "and plain, the content at most %u bytes",
+                       path, ACTION_MAX_FILE_BYTES);
     uint8_t *data = malloc((size_t)file->length + 1);
     if (!data)
         return err_set(err, ERR_NO_MEMORY, "not enough memory for a file");
@@ -116,7 +116,8 @@ static int keep_ranges(struct action_host *host, json_t *ranges)
     size_t index;
     json_t *pair;
 
-    json_array_foreach(ranges, index, pair) {
+    json_array_foreach(ranges, index, pair)
+    {
         json_int_t offset = json_integer_value(json_array_get(pair, 0));
         json_int_t length = json_integer_value(json_array_get(pair, 1));
         if (state->range_count == ACTION_MAX_RANGES || offset < 0 ||
@@ -125,9 +126,9 @@ static int keep_ranges(struct action_host *host, json_t *ranges)
         state->ranges[state->range_count++] =
             (struct pipeline_range){(uint64_t)offset, (uint64_t)length};
     }
-    return json_array_append_new(host->personalised,
-                                 json_pack("{s:s, s:O}", "disk", disk->name,
-                                           "ranges", ranges));
+    return json_array_append_new(
+        host->personalised,
+        json_pack("{s:s, s:O}", "disk", disk->name, "ranges", ranges));
 }
 
 static void on_personalised(void *arg, json_t *ranges, const struct err *err)
@@ -150,8 +151,7 @@ static void on_personalised(void *arg, json_t *ranges, const struct err *err)
     }
 }
 
-static void start_helper(struct action_host *host,
-                         const struct partition *root)
+static void start_helper(struct action_host *host, const struct partition *root)
 {
     struct err err = ERR_INIT;
     struct file_set *set = read_files(host->files, &err);
@@ -197,8 +197,8 @@ static void with_manifest(struct action_host *host, struct action_image *image)
     if (state->image != image || !state->verified)
         action_refuse(host, ERR_INVALID,
                       "action '%s' wants to change disk '%s' before it was "
-                      "compared with image '%s'", host->step->action, disk,
-                      image->manifest.name);
+                      "compared with image '%s'",
+                      host->step->action, disk, image->manifest.name);
     else if (!root)
         action_refuse(host, ERR_UNSUPPORTED,
                       "image '%s' has no root file system that could be "

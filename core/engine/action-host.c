@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The life of the action process, and the calls that need no device. */
+/* The life of the action process: start, replies, end. */
 #include "core/engine/action-host.h"
 
 #include <signal.h>
@@ -15,7 +15,6 @@
 #define CHANNEL_QUEUE 64
 #define GRACE_MS 2000
 #define CANCEL_GRACE_MS 10000
-#define MAX_LINES 500
 
 void action_reply(struct action_host *host, int code, json_t *head, int fd)
 {
@@ -126,23 +125,28 @@ static void explain_end(struct action_host *host)
         (void)snprintf(host->sentence, sizeof(host->sentence),
                        "step '%s' did not end within its time limit of %llu s "
                        "and was stopped; raise the limit in the profile, or "
-                       "ask the plugin's vendor", name,
+                       "ask the plugin's vendor",
+                       name,
                        (unsigned long long)(host->step->timeout_ms / 1000));
     } else if (!host->said_end && host->status >= 256) {
         host->code = ERR_INTERNAL;
         (void)snprintf(host->sentence, sizeof(host->sentence),
                        "action '%s' crashed in %s (signal %d); ask the "
-                       "plugin's vendor", name, action_phase_word(host->phase),
+                       "plugin's vendor",
+                       name, action_phase_word(host->phase),
                        host->status - 256);
     } else if (!host->said_end) {
         host->code = ERR_INTERNAL;
-        action_record(host, "action '%s' ended in %s without saying how "
-                      "(status %d); ask the plugin's vendor", name,
-                      action_phase_word(host->phase), host->status);
+        action_record(host,
+                      "action '%s' ended in %s without saying how "
+                      "(status %d); ask the plugin's vendor",
+                      name, action_phase_word(host->phase), host->status);
     } else if (host->code < 0) {
-        action_record(host, "action '%s' failed in %s (%s) and gave no reason; "
-                      "ask the plugin's vendor", name,
-                      action_phase_word(host->phase), err_word(host->code));
+        action_record(host,
+                      "action '%s' failed in %s (%s) and gave no reason; "
+                      "ask the plugin's vendor",
+                      name, action_phase_word(host->phase),
+                      err_word(host->code));
     }
 }
 
@@ -206,8 +210,8 @@ static void on_child_ended(void *arg, int status, bool timed_out)
     if (!host->channel)
         finish(host);
     else
-        host->grace = loop_timer(host->spec.loop, GRACE_MS, on_grace_over,
-                                 host);
+        host->grace =
+            loop_timer(host->spec.loop, GRACE_MS, on_grace_over, host);
 }
 
 static void on_channel_closed(void *arg, const char *why)
@@ -221,170 +225,6 @@ static void on_channel_closed(void *arg, const char *why)
         finish(host);
     else
         child_signal(host->child, SIGKILL);
-}
-
-/* ---- calls ---- */
-
-static void serve_phase(struct action_host *host, const json_t *head)
-{
-    const char *word = json_string_value(json_object_get(head, "phase"));
-    enum action_phase phase;
-
-    if (!word || action_phase_parse(word, &phase) < 0 ||
-        phase <= host->phase || phase >= ACTION_ENDED) {
-        action_refuse(host, ERR_INVALID,
-                      "action '%s' does not keep to the order of its phases",
-                      host->step->action);
-        return;
-    }
-    host->phase = phase;
-    action_reply(host, host->cancelled ? SLIPWAY_ECANCELLED : 0, NULL, -1);
-}
-
-static void serve_facts(struct action_host *host)
-{
-    AUTO_FREE char *text = json_text(host->spec.target->facts);
-
-    action_reply_text(host, text);
-}
-
-static void serve_result(struct action_host *host, int text_fd)
-{
-    AUTO_BUF text = BUF_INIT(ACTION_MAX_RESULT_BYTES);
-    struct err err = ERR_INIT;
-
-    if (action_text_read(text_fd, &text, &err) < 0) {
-        action_refuse(host, err.code, "result of action '%s': %s",
-                      host->step->action, err.text);
-        return;
-    }
-    json_t *json = json_parse(buf_text(&text), text.length, text.max, &err);
-    if (!json_is_object(json)) {
-        json_decref(json);
-        action_refuse(host, ERR_INVALID,
-                      "the result of action '%s' is not a JSON object: %s",
-                      host->step->action, err.text);
-        return;
-    }
-    json_decref(host->result);
-    host->result = json;
-    action_reply(host, 0, NULL, -1);
-}
-
-static void hear_log(struct action_host *host, const json_t *head)
-{
-    const char *text = json_string_value(json_object_get(head, "text"));
-    json_int_t level = json_integer_value(json_object_get(head, "level"));
-
-    if (!text || host->lines > MAX_LINES)
-        return;
-    if (host->lines++ == MAX_LINES)
-        text = "this action writes too many lines; further ones are dropped";
-    host->handlers.note(host->arg,
-                        (unsigned)MIN(MAX(level, 0), (json_int_t)LOG_DEBUG),
-                        text);
-}
-
-static void hear_progress(struct action_host *host, const json_t *head)
-{
-    const char *text = json_string_value(json_object_get(head, "text"));
-    json_int_t permille = json_integer_value(json_object_get(head, "permille"));
-
-    action_progress(host, (unsigned)MIN(MAX(permille, 0), (json_int_t)1000),
-                    text ? text : "", 0, 0);
-}
-
-/* Messages without a reply; false for anything else. */
-static bool hear(struct action_host *host, const char *call, const json_t *head)
-{
-    if (strcmp(call, "log") == 0) {
-        hear_log(host, head);
-    } else if (strcmp(call, "progress") == 0) {
-        hear_progress(host, head);
-    } else if (strcmp(call, "fail") == 0) {
-        const char *text = json_string_value(json_object_get(head, "sentence"));
-        action_record(host, "%s", text ? text : "");
-    } else {
-        return false;
-    }
-    return true;
-}
-
-static void serve_ended(struct action_host *host, const json_t *head)
-{
-    json_int_t code = json_integer_value(json_object_get(head, "code"));
-
-    host->said_end = true;
-    host->code = code < -100 || code > 0 ? ERR_INTERNAL : (int)code;
-    action_reply(host, 0, NULL, -1);
-}
-
-static void serve(struct action_host *host, const char *call,
-                  const json_t *head, int fd)
-{
-    if (strcmp(call, "loaded") == 0) {
-        host->plugin_flags =
-            (uint64_t)json_integer_value(json_object_get(head, "flags"));
-        action_reply(host, 0, NULL, -1);
-    } else if (strcmp(call, "phase") == 0)
-        serve_phase(host, head);
-    else if (strcmp(call, "cancelled") == 0)
-        action_reply(host, host->cancelled ? 1 : 0, NULL, -1);
-    else if (strcmp(call, "ended") == 0)
-        serve_ended(host, head);
-    else if (host->cancelled)
-        action_reply(host, SLIPWAY_ECANCELLED, NULL, -1);
-    else if (strcmp(call, "disks") == 0)
-        action_serve_disks(host, head);
-    else if (strcmp(call, "disk-select") == 0)
-        action_serve_select(host, head);
-    else if (strcmp(call, "declare") == 0)
-        action_serve_declare(host, head);
-    else if (strcmp(call, "disk-open") == 0)
-        action_serve_open(host, head);
-    else if (strcmp(call, "image-facts") == 0)
-        action_serve_image_facts(host, head);
-    else if (strcmp(call, "image-write") == 0)
-        action_serve_image_write(host, head);
-    else if (strcmp(call, "image-verify") == 0)
-        action_serve_image_verify(host, head);
-    else if (strcmp(call, "personalise") == 0)
-        action_serve_personalise(host, head, fd);
-    else if (strcmp(call, "blob-open") == 0)
-        action_serve_blob(host, head);
-    else if (strcmp(call, "facts") == 0)
-        serve_facts(host);
-    else if (strcmp(call, "result") == 0)
-        serve_result(host, fd);
-    else
-        action_refuse(host, ERR_UNSUPPORTED,
-                      "action '%s' asks for something that this engine does "
-                      "not have", host->step->action);
-}
-
-static void on_message(void *arg, struct channel_message *message)
-{
-    struct action_host *host = arg;
-    const char *call =
-        json_string_value(json_object_get(message->head, "call"));
-
-    if (!call) {
-        action_record(host, "action '%s' sent a damaged message",
-                      host->step->action);
-        child_signal(host->child, SIGKILL);
-        return;
-    }
-    if (hear(host, call, message->head))
-        return;
-    if (host->busy || host->said_end) {
-        action_record(host, "action '%s' called while a call was under way",
-                      host->step->action);
-        if (!host->child_gone)
-            child_signal(host->child, SIGKILL);
-        return;
-    }
-    host->busy = true;
-    serve(host, call, message->head, message->fds[0]);
 }
 
 /* ---- start ---- */
@@ -412,7 +252,7 @@ static int send_start(struct action_host *host, struct err *err)
 
 static int start_child(struct action_host *host, struct err *err)
 {
-    static const struct channel_handlers handlers = {on_message,
+    static const struct channel_handlers handlers = {action_on_message,
                                                      on_channel_closed};
     const char *argv[] = {"/proc/self/exe", "action", host->step->action, NULL};
     int pair[2] = {-1, -1};
@@ -433,8 +273,8 @@ static int start_child(struct action_host *host, struct err *err)
     host->channel = channel_new(host->spec.loop, pair[0], CHANNEL_QUEUE,
                                 &handlers, host, err);
     if (host->channel)
-        host->child = child_start(host->spec.loop, &spec, on_child_ended, host,
-                                  err);
+        host->child =
+            child_start(host->spec.loop, &spec, on_child_ended, host, err);
     (void)close(pair[1]); /* the child has its own */
     if (!host->child)
         return err ? err->code : ERR_IO;
@@ -466,8 +306,8 @@ struct action_host *action_host_start(const struct action_spec *spec,
         return NULL;
     }
     if (start_child(host, err) < 0) {
-        (void)err_prefix(err, "step '%s' cannot be started: ",
-                         host->step->action);
+        (void)err_prefix(err,
+                         "step '%s' cannot be started: ", host->step->action);
         action_host_free(host);
         return NULL;
     }

@@ -19,8 +19,8 @@ struct action_spec {
     struct session *session; /* manifests and index pages come from there */
     const struct trust *trust;
     const struct plan *plan;
-    size_t step;      /* of the plan */
-    int plugin_fd;    /* the plugin's sealed file; taken in every case */
+    size_t step;   /* of the plan */
+    int plugin_fd; /* the plugin's sealed file; taken in every case */
 };
 
 struct action_end {

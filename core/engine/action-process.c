@@ -58,7 +58,8 @@ void action_tell(struct action_process *process, json_t *head)
 {
     struct err err = ERR_INIT;
 
-    if (!head || channel_send_now(process->fd, head, NULL, 0, NULL, 0, &err) < 0)
+    if (!head ||
+        channel_send_now(process->fd, head, NULL, 0, NULL, 0, &err) < 0)
         channel_lost(&err);
 }
 
@@ -155,8 +156,8 @@ static int load(struct action_process *process, const char *name,
                               ? SLIPWAY_ACTION_DRY_RUN
                               : 0;
     process->deadline_ms =
-        action_now_ms() + (uint64_t)json_integer_value(
-                              json_object_get(json, "timeout_ms"));
+        action_now_ms() +
+        (uint64_t)json_integer_value(json_object_get(json, "timeout_ms"));
     int code = plugin_load(TAKE_FD(start->fds[1]), SLIPWAY_KIND_ACTION, name,
                            &digest, &process->plugin, &err);
     if (code == 0)
@@ -164,9 +165,9 @@ static int load(struct action_process *process, const char *name,
                                 process->plugin->as.action.params_count,
                                 &process->table, &err);
     if (code == 0)
-        code = param_values_check(&process->table,
-                                  json_object_get(json, "with"), "with",
-                                  &process->values, &err);
+        code =
+            param_values_check(&process->table, json_object_get(json, "with"),
+                               "with", &process->values, &err);
     if (code < 0)
         return action_fail(process, code, "action '%s' cannot run: %s", name,
                            err.text);
@@ -187,16 +188,18 @@ static int call_phase(struct action_process *process, const char *word,
     if (code > 0 || code < SLIPWAY_EINTERNAL)
         return action_fail(process, SLIPWAY_EINTERNAL,
                            "the plugin returned %d from %s, which is not a "
-                           "result that it may return", code, word);
+                           "result that it may return",
+                           code, word);
     return code;
 }
 
 static int run_phases(struct action_process *process)
 {
     const struct slipway_action_plugin *plugin = &process->plugin->as.action;
-    int code = action_call_simple(
-        process, json_pack("{s:s, s:I}", "call", "loaded", "flags",
-                           (json_int_t)plugin->flags), NULL);
+    int code = action_call_simple(process,
+                                  json_pack("{s:s, s:I}", "call", "loaded",
+                                            "flags", (json_int_t)plugin->flags),
+                                  NULL);
 
     if (code == 0)
         code = call_phase(process, "probe", plugin->probe);

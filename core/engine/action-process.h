@@ -18,7 +18,7 @@ struct action_block;
 /* The process's own state, reached from the plugin by host->private_data. */
 struct action_process {
     struct slipway_action_host host;
-    int fd;             /* the channel */
+    int fd;               /* the channel */
     uint64_t deadline_ms; /* of now_ms: when PID 1 will end the step */
     const struct plugin *plugin;
     struct param_table table;

@@ -43,10 +43,9 @@ static json_t *safe_text(const char *text)
 static void serve_log(const struct slipway_action_host *host, uint32_t level,
                       const char *text)
 {
-    action_tell(self(host),
-                json_pack("{s:s, s:i, s:o}", "call", "log", "level",
-                          (int)MIN(level, SLIPWAY_LOG_DEBUG), "text",
-                          safe_text(text)));
+    action_tell(self(host), json_pack("{s:s, s:i, s:o}", "call", "log", "level",
+                                      (int)MIN(level, SLIPWAY_LOG_DEBUG),
+                                      "text", safe_text(text)));
 }
 
 static void serve_progress(const struct slipway_action_host *host,
@@ -213,10 +212,9 @@ static int serve_disk_select(const struct slipway_action_host *host,
 
     if (code != 0)
         return code;
-    code = action_call(process,
-                       json_pack("{s:s, s:s}", "call", "disk-select", "param",
-                                 name),
-                       NULL, &reply);
+    code = action_call(
+        process, json_pack("{s:s, s:s}", "call", "disk-select", "param", name),
+        NULL, &reply);
     uint64_t id = number_of(reply.head, "disk");
     channel_message_done(&reply);
     if (code != 0)
@@ -235,12 +233,12 @@ static int serve_declare_write(const struct slipway_action_host *host,
                                uint64_t disk_id, uint64_t offset,
                                uint64_t length)
 {
-    return action_call_simple(
-        self(host),
-        json_pack("{s:s, s:I, s:I, s:I}", "call", "declare", "disk",
-                  (json_int_t)disk_id, "offset", (json_int_t)offset, "length",
-                  (json_int_t)length),
-        NULL);
+    return action_call_simple(self(host),
+                              json_pack("{s:s, s:I, s:I, s:I}", "call",
+                                        "declare", "disk", (json_int_t)disk_id,
+                                        "offset", (json_int_t)offset, "length",
+                                        (json_int_t)length),
+                              NULL);
 }
 
 /* A call whose reply carries a descriptor. */
@@ -279,10 +277,9 @@ static int serve_image_facts(const struct slipway_action_host *host,
 
     if (!name)
         return SLIPWAY_EINVAL;
-    return call_text(process,
-                     json_pack("{s:s, s:s}", "call", "image-facts", "param",
-                               name),
-                     ret_json);
+    return call_text(
+        process, json_pack("{s:s, s:s}", "call", "image-facts", "param", name),
+        ret_json);
 }
 
 static int image_call(const struct slipway_action_host *host, const char *call,
@@ -322,8 +319,8 @@ static json_t *file_json(const struct slipway_file *file)
     (void)hex_format(file->data ? file->data : "", (size_t)file->length, hex);
     return json_pack("{s:s, s:s, s:i, s:I, s:I}", "path",
                      file->path ? file->path : "", "hex", hex, "mode",
-                     (int)file->mode, "owner", (json_int_t)file->owner,
-                     "group", (json_int_t)file->group);
+                     (int)file->mode, "owner", (json_int_t)file->owner, "group",
+                     (json_int_t)file->group);
 }
 
 static int serve_personalise(const struct slipway_action_host *host,
@@ -390,8 +387,7 @@ static int serve_facts(const struct slipway_action_host *host,
 static int serve_result(const struct slipway_action_host *host,
                         const char *json)
 {
-    return action_call_simple(self(host),
-                              json_pack("{s:s}", "call", "result"),
+    return action_call_simple(self(host), json_pack("{s:s}", "call", "result"),
                               json ? json : "");
 }
 

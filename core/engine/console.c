@@ -20,15 +20,15 @@ struct console {
     struct loop *loop;
     int fds[CONSOLE_MAX_FDS];
     size_t count;
-    char who[LINE_BYTES];   /* as last shown */
-    bool bar;               /* the cursor stands behind a progress bar */
+    char who[LINE_BYTES]; /* as last shown */
+    bool bar;             /* the cursor stands behind a progress bar */
     size_t bar_length;
     uint64_t drawn_ms;
     char step[64];
     char text[128];
     uint64_t rate_began_ms; /* begin of the span that is measured */
     uint64_t rate_began_bytes;
-    uint64_t rate;          /* bytes a second over the last span */
+    uint64_t rate; /* bytes a second over the last span */
 };
 
 struct console *console_new(struct loop *loop, const int *fds, size_t count,
@@ -184,9 +184,9 @@ static void draw(struct console *console, unsigned permille,
         (void)snprintf(bytes + used, sizeof(bytes) - used, ", %s/s",
                        num_format_size(rate, speed));
     }
-    int length = snprintf(line, sizeof(line), "%s [%s] %3u %%%s  %s",
-                          console->step, bar, permille / 10, bytes,
-                          console->text);
+    int length =
+        snprintf(line, sizeof(line), "%s [%s] %3u %%%s  %s", console->step, bar,
+                 permille / 10, bytes, console->text);
     size_t used = MIN((size_t)MAX(length, 0), (size_t)110);
     for (size_t i = 0; i < used; i++)
         if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)

@@ -53,8 +53,8 @@ static int read_wish(const json_t *selector, struct wish *wish, struct err *err)
         if (strcmp(word, words[choice]) == 0)
             break;
     if (choice == ARRAY_LENGTH(words))
-        (void)json_reader_fail(
-            &r, "select", "smallest, largest, first or only expected");
+        (void)json_reader_fail(&r, "select",
+                               "smallest, largest, first or only expected");
     wish->choice = (enum choice)choice;
     wish->min = read_size(&r, "min", 0);
     wish->max = read_size(&r, "max", UINT64_MAX);
@@ -73,8 +73,8 @@ static bool text_fits(const char *wanted, const char *have)
 static bool disk_fits(const struct disk *disk, const struct wish *wish)
 {
     return !disk->read_only && !disk->unreadable && disk->size_bytes > 0 &&
-           !disk->removable &&
-           disk->size_bytes >= wish->min && disk->size_bytes <= wish->max &&
+           !disk->removable && disk->size_bytes >= wish->min &&
+           disk->size_bytes <= wish->max &&
            text_fits(wish->serial, disk->serial) &&
            text_fits(wish->path, disk->path) &&
            text_fits(wish->transport, disk->transport) &&

@@ -18,10 +18,10 @@
  *   serial, path   exact text
  *   model      shell pattern, "Samsung*"
  *   transport  "sata", "nvme", ...
- * Removable, read-only and unreadable disks never fit.  "smallest" and "largest" take the
- * first by bus path among equals.  ERR_INVALID for a bad selector,
- * ERR_NOT_FOUND when none fits, ERR_CONFLICT for several under "only"; the
- * sentence names what was looked for and which disks there are.
+ * Removable, read-only and unreadable disks never fit.  "smallest" and
+ * "largest" take the first by bus path among equals.  ERR_INVALID for a bad
+ * selector, ERR_NOT_FOUND when none fits, ERR_CONFLICT for several under
+ * "only"; the sentence names what was looked for and which disks there are.
  */
 int disk_select(const struct disk_list *list, const json_t *selector,
                 size_t *ret_index, struct err *err);

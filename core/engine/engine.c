@@ -107,7 +107,8 @@ static void on_last_report_late(void *arg)
     engine->last = NULL;
     (void)err_set(&err, ERR_TIMEOUT,
                   "no server has taken the final report for %u minutes; this "
-                  "machine leaves without it", LAST_REPORT_MS / 60000);
+                  "machine leaves without it",
+                  LAST_REPORT_MS / 60000);
     stop(engine, &err);
 }
 
@@ -132,8 +133,8 @@ static void leave(struct engine *engine, const struct runner_end *end)
         stop(engine, &err);
         return;
     }
-    engine->last = loop_timer(engine->loop, LAST_REPORT_MS,
-                              on_last_report_late, engine);
+    engine->last =
+        loop_timer(engine->loop, LAST_REPORT_MS, on_last_report_late, engine);
     session_when_reported(engine->session, on_all_reported, engine);
 }
 
@@ -150,8 +151,8 @@ static void on_steps_done(void *arg, const struct runner_end *end)
     if (end->failed && engine->leave.method == HANDOFF_FIRMWARE)
         engine->leave.method = HANDOFF_REBOOT;
     if (!end->failed)
-        (void)snprintf(engine->leave.disk_node,
-                       sizeof(engine->leave.disk_node), "%s", end->disk_node);
+        (void)snprintf(engine->leave.disk_node, sizeof(engine->leave.disk_node),
+                       "%s", end->disk_node);
     (void)snprintf(engine->leave.host_name, sizeof(engine->leave.host_name),
                    "%s", engine->plan->host_name);
     console_say(engine->setup->console, "%s",
@@ -200,8 +201,8 @@ static void report_refused_plan(struct engine *engine, const char *text,
         stop(engine, &err);
         return;
     }
-    engine->last = loop_timer(engine->loop, LAST_REPORT_MS,
-                              on_last_report_late, engine);
+    engine->last =
+        loop_timer(engine->loop, LAST_REPORT_MS, on_last_report_late, engine);
     session_when_reported(engine->session, on_all_reported, engine);
 }
 
@@ -217,8 +218,8 @@ static void start_plan(struct engine *engine, const struct message_plan *reply)
     struct err err = ERR_INIT;
 
     if (plan_verify(reply->text, reply->signature, trust->signing_keys,
-                    trust->signing_key_count, &expect, &engine->plan, &err) <
-        0) {
+                    trust->signing_key_count, &expect, &engine->plan,
+                    &err) < 0) {
         (void)err_prefix(&err, "the plan is refused: ");
         report_refused_plan(engine, reply->text, &err);
         return;
@@ -288,8 +289,7 @@ static void on_welcome(void *arg, const struct message_welcome *welcome)
         return;
     }
     if (welcome->state == MESSAGE_PENDING)
-        console_code(engine->setup->console, welcome->host_name,
-                     welcome->code);
+        console_code(engine->setup->console, welcome->host_name, welcome->code);
     wait_for(engine, welcome->leave_after_s > 0
                          ? (uint64_t)welcome->leave_after_s * 1000
                          : PATIENCE_DEFAULT_MS);
@@ -403,9 +403,8 @@ int engine_work(const struct engine_setup *setup, struct handoff *ret_leave,
         .leave = {.method = HANDOFF_REBOOT},
     };
 
-    engine.tls = (struct tls_settings){.trust = setup->trust,
-                                       .wall_s = engine_wall_s,
-                                       .wall_arg = &engine};
+    engine.tls = (struct tls_settings){
+        .trust = setup->trust, .wall_s = engine_wall_s, .wall_arg = &engine};
     name_product(&engine);
     show_who(&engine);
     engine.identity = tls_identity_new(&engine.err);
@@ -419,8 +418,7 @@ int engine_work(const struct engine_setup *setup, struct handoff *ret_leave,
         .port = setup->port,
     };
     if (engine.identity)
-        engine.find =
-            find_server_start(&find, on_found, &engine, &engine.err);
+        engine.find = find_server_start(&find, on_found, &engine, &engine.err);
     if (engine.find)
         loop_run(setup->loop);
     *ret_leave = engine.leave;

@@ -117,7 +117,7 @@ static bool uuid_bytes(const json_t *facts, uint8_t out[16])
 {
     const char *text = json_string_value(
         json_object_get(json_object_get(facts, "system"), "uuid"));
-    static const uint8_t order[16] = {3, 2, 1, 0, 5,  4,  7,  6,
+    static const uint8_t order[16] = {3, 2, 1,  0,  5,  4,  7,  6,
                                       8, 9, 10, 11, 12, 13, 14, 15};
     char hex[33];
     uint8_t raw[16];
@@ -159,11 +159,11 @@ static void search_again(void *arg)
         schedule(find, find->patience_ms - waited_ms); /* or a port changes */
         return;
     }
-    find->search = rendezvous_start(
-        find->loop, find->ports, find->count,
-        uuid_bytes(find->target->facts, uuid) ? uuid : NULL,
-        MIN((uint64_t)ROUND_MS, find->patience_ms - waited_ms), on_rendezvous,
-        find, &err);
+    find->search =
+        rendezvous_start(find->loop, find->ports, find->count,
+                         uuid_bytes(find->target->facts, uuid) ? uuid : NULL,
+                         MIN((uint64_t)ROUND_MS, find->patience_ms - waited_ms),
+                         on_rendezvous, find, &err);
     if (!find->search)
         finish(find, NULL, &err);
 }

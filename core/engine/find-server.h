@@ -13,9 +13,9 @@
 
 struct found_servers {
     struct message_servers servers;
-    char ticket[TICKET_TEXT_BYTES];    /* "" = none */
-    char address[ADDRESS_TEXT_BYTES];  /* this machine's, or "" */
-    char mac[NET_MAC_TEXT_BYTES];      /* of the port used, or "" */
+    char ticket[TICKET_TEXT_BYTES];   /* "" = none */
+    char address[ADDRESS_TEXT_BYTES]; /* this machine's, or "" */
+    char mac[NET_MAC_TEXT_BYTES];     /* of the port used, or "" */
 };
 
 struct find_server;

@@ -7,6 +7,7 @@ libslipwayengine_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(GNUTLS_CFLAGS) $(Z
 libslipwayengine_la_LIBADD = libslipwaycore.la $(BLKID_LIBS) $(EFIVAR_LIBS)
 libslipwayengine_la_SOURCES = \
 	%D%/action-command.c \
+	%D%/action-host-calls.c \
 	%D%/action-host-disks.c \
 	%D%/action-host-images.c \
 	%D%/action-host-parts.h \

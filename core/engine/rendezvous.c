@@ -126,12 +126,10 @@ static void on_datagram(void *arg, const struct datagram *datagram)
     search->done(search->arg, &result, NULL);
 }
 
-struct rendezvous_search *rendezvous_start(struct loop *loop,
-                                           const struct rendezvous_port *ports,
-                                           size_t count, const uint8_t *uuid,
-                                           uint64_t timeout_ms,
-                                           rendezvous_done *done, void *arg,
-                                           struct err *err)
+struct rendezvous_search *
+rendezvous_start(struct loop *loop, const struct rendezvous_port *ports,
+                 size_t count, const uint8_t *uuid, uint64_t timeout_ms,
+                 rendezvous_done *done, void *arg, struct err *err)
 {
     const struct seam *seam = loop_seam(loop);
     struct datagram_spec spec = {

@@ -39,12 +39,10 @@ struct rendezvous_search;
  * first valid answer wins.  `uuid` is the SMBIOS UUID's 16 bytes as the
  * firmware stores them, or NULL.  The ports are copied.
  */
-struct rendezvous_search *rendezvous_start(struct loop *loop,
-                                           const struct rendezvous_port *ports,
-                                           size_t count, const uint8_t *uuid,
-                                           uint64_t timeout_ms,
-                                           rendezvous_done *done, void *arg,
-                                           struct err *err);
+struct rendezvous_search *
+rendezvous_start(struct loop *loop, const struct rendezvous_port *ports,
+                 size_t count, const uint8_t *uuid, uint64_t timeout_ms,
+                 rendezvous_done *done, void *arg, struct err *err);
 /* Ends it; `done` is not called any more.  NULL is fine. */
 void rendezvous_free(struct rendezvous_search *search);
 

@@ -39,7 +39,8 @@ static const char usage[] =
     "  --trust FILE        the site's trust file\n"
     "  --server ADDR:PORT  ask this server first (default: the trust file's)\n"
     "  --ticket TEXT       boot ticket\n"
-    "  --interface NAME    ask by DHCPINFORM on this port, which has an address\n"
+    "  --interface NAME    ask by DHCPINFORM on this port, which has an "
+    "address\n"
     "  --sector-bytes N    sector size of the disks that follow (512)\n"
     "  --disk FILE         a plain file as a disk; may be repeated\n"
     "  --facts FILE        inventory as JSON (default: this machine's)\n"
@@ -195,10 +196,9 @@ static int prepare(struct run *run, struct err *err)
         if (disks_add_file(&target->disks, run->disks[i].path,
                            run->disks[i].sector_bytes, err) < 0)
             return ERR_INVALID;
-    target->facts =
-        run->facts_path
-            ? json_read_file(run->facts_path, FACTS_MAX_BYTES, err)
-            : facts_collect("", &target->disks, err);
+    target->facts = run->facts_path
+                        ? json_read_file(run->facts_path, FACTS_MAX_BYTES, err)
+                        : facts_collect("", &target->disks, err);
     if (!target->facts)
         return ERR_INVALID;
     target->loop = loop_new(&run->seam, err);
@@ -209,11 +209,10 @@ static int prepare(struct run *run, struct err *err)
 static void print_end(const struct handoff *leave, int code,
                       const struct err *err)
 {
-    AUTO_JSON *end = json_pack("{s:s, s:s, s:s, s:s}", "method",
-                               handoff_word(leave->method), "disk",
-                               leave->disk_node, "code",
-                               code < 0 ? err_word(code) : "ok", "sentence",
-                               code < 0 ? err->text : "");
+    AUTO_JSON *end = json_pack(
+        "{s:s, s:s, s:s, s:s}", "method", handoff_word(leave->method), "disk",
+        leave->disk_node, "code", code < 0 ? err_word(code) : "ok", "sentence",
+        code < 0 ? err->text : "");
     AUTO_FREE char *text = end ? json_text(end) : NULL;
 
     if (text)

@@ -129,8 +129,7 @@ static void on_action_done(void *arg, const struct action_end *end)
     struct action_host *host = TAKE(runner->host);
 
     if (end->has_disk) {
-        const struct disk *disk =
-            &runner->setup.target->disks.disks[end->disk];
+        const struct disk *disk = &runner->setup.target->disks.disks[end->disk];
         (void)snprintf(runner->end.disk_node, sizeof(runner->end.disk_node),
                        "%s", disk->node);
     }
@@ -200,9 +199,8 @@ static void start_step(void *arg)
         fail_step(runner, ERR_CANCELLED, "the task was cancelled", NULL);
         return;
     }
-    console_say(runner->setup.console, "step %zu of %zu: %s",
-                runner->step + 1, runner->setup.plan->step_count,
-                current(runner)->action);
+    console_say(runner->setup.console, "step %zu of %zu: %s", runner->step + 1,
+                runner->setup.plan->step_count, current(runner)->action);
     report(runner, &m);
     if (session_fetch(runner->setup.session, SESSION_PLUGIN,
                       &current(runner)->plugin, on_plugin, runner,
@@ -211,8 +209,7 @@ static void start_step(void *arg)
 }
 
 struct runner *runner_new(const struct runner_setup *setup,
-                          void (*done)(void *arg,
-                                       const struct runner_end *end),
+                          void (*done)(void *arg, const struct runner_end *end),
                           void *arg, struct err *err)
 {
     struct runner *runner = calloc(1, sizeof(*runner));

@@ -33,8 +33,7 @@ struct runner_end {
 /* Everything in `setup` outlives the runner.  `done` comes once, never inside
  * this call; the runner may be freed from there. */
 struct runner *runner_new(const struct runner_setup *setup,
-                          void (*done)(void *arg,
-                                       const struct runner_end *end),
+                          void (*done)(void *arg, const struct runner_end *end),
                           void *arg, struct err *err);
 /* The server wants the task stopped. */
 void runner_cancel(struct runner *runner);

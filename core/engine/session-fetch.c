@@ -141,8 +141,8 @@ static int send_fetch(struct session_fetch *fetch, struct err *err)
     (void)snprintf(path, sizeof(path), "/engine/v1/%s/%s",
                    contents[fetch->content].word,
                    digest_hex(&fetch->digest, hex));
-    int code = http_client_send(session->talk, &request, on_content, fetch,
-                                err);
+    int code =
+        http_client_send(session->talk, &request, on_content, fetch, err);
     fetch->sent = code == 0;
     return code;
 }
@@ -169,8 +169,8 @@ void session_send_fetches(struct session *session)
 }
 
 int session_fetch(struct session *session, enum session_content content,
-                  const struct digest *digest, session_fetched *done,
-                  void *arg, struct session_fetch **ret, struct err *err)
+                  const struct digest *digest, session_fetched *done, void *arg,
+                  struct session_fetch **ret, struct err *err)
 {
     struct session_fetch *fetch = calloc(1, sizeof(*fetch));
     struct session_fetch **last = &session->fetches;

@@ -35,7 +35,7 @@ struct session {
     const struct tls_settings *tls;
     struct message_hello hello;
     struct message_servers servers;
-    size_t server;      /* index of the one in use */
+    size_t server; /* index of the one in use */
     char server_name[MESSAGE_SERVER_BYTES];
     struct session_handlers handlers;
     void *arg;
@@ -47,8 +47,8 @@ struct session {
     uint64_t began_ms;
     uint64_t patience_ms;
     uint64_t poll_began_ms;
-    unsigned failures;     /* in a row */
-    unsigned denials;      /* in a row: servers that are not of this site */
+    unsigned failures; /* in a row */
+    unsigned denials;  /* in a row: servers that are not of this site */
     bool troubled;
     char id[MESSAGE_ID_BYTES]; /* "" = no session yet */
     char authorization[MESSAGE_AUTHORIZATION_BYTES];

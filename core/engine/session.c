@@ -174,11 +174,9 @@ static void on_plan(void *arg, const struct http_response *response,
         return;
     }
     /* A server that answers at once must not be asked without a pause. */
-    uint64_t pause_ms =
-        plan.text ? POLL_PAUSE_MS : POLL_PAUSE_WITHOUT_PLAN_MS;
-    session->next_poll = loop_timer(session->loop,
-                                    took_ms < pause_ms ? pause_ms : 0,
-                                    send_poll, session);
+    uint64_t pause_ms = plan.text ? POLL_PAUSE_MS : POLL_PAUSE_WITHOUT_PLAN_MS;
+    session->next_poll = loop_timer(
+        session->loop, took_ms < pause_ms ? pause_ms : 0, send_poll, session);
     session_heard(session, plan.epoch, &plan.servers, plan.cancel);
     session->handlers.plan(session->arg, &plan);
     message_plan_done(&plan);
@@ -203,8 +201,8 @@ static void send_poll(void *arg)
     session->poll_began_ms = loop_now_ms(session->loop);
     if (!text)
         (void)err_set(&err, ERR_NO_MEMORY, "not enough memory for a request");
-    if (!text || http_client_send(session->poll, &request, on_plan, session,
-                                  &err) < 0)
+    if (!text ||
+        http_client_send(session->poll, &request, on_plan, session, &err) < 0)
         session_lost(session, &err);
 }
 
@@ -270,10 +268,9 @@ static void begin_try(void *arg)
                    session->servers.text[session->server]);
     session->talk = http_client_new(session->loop, session->tls,
                                     session->server_name, &err);
-    session->poll = session->talk
-                        ? http_client_new(session->loop, session->tls,
-                                          session->server_name, &err)
-                        : NULL;
+    session->poll = session->talk ? http_client_new(session->loop, session->tls,
+                                                    session->server_name, &err)
+                                  : NULL;
     if (!session->poll) {
         session_lost(session, &err);
         return;

@@ -16,8 +16,8 @@ struct session;
 
 struct session_setup {
     struct loop *loop;
-    const struct tls_settings *tls;  /* borrowed */
-    const struct message_hello *hello; /* copied */
+    const struct tls_settings *tls;        /* borrowed */
+    const struct message_hello *hello;     /* copied */
     const struct message_servers *servers; /* copied; at least one */
     uint64_t patience_ms; /* without an answer before the first one */
 };
@@ -66,8 +66,8 @@ struct session_fetch;
 
 /* Fetches content by its digest; `done` never runs inside this call. */
 int session_fetch(struct session *session, enum session_content content,
-                  const struct digest *digest, session_fetched *done,
-                  void *arg, struct session_fetch **ret, struct err *err);
+                  const struct digest *digest, session_fetched *done, void *arg,
+                  struct session_fetch **ret, struct err *err);
 /* `done` is not called any more.  Not after `done`. */
 void session_fetch_cancel(struct session_fetch *fetch);
 

@@ -28,7 +28,7 @@ struct http_client {
     const struct tls_settings *settings;
     char server[SERVER_NAME_BYTES];
     struct tls_stream *stream;
-    bool fresh; /* nothing was received on this connection yet */
+    bool fresh;             /* nothing was received on this connection yet */
     struct exchange *first; /* the one under way, then those that wait */
     struct exchange **last;
     size_t count;
@@ -104,8 +104,8 @@ static void on_timeout(void *arg)
     struct err err = ERR_INIT;
 
     client->timer = NULL;
-    (void)err_set(&err, ERR_TIMEOUT,
-                  "server %s did not answer within %llu s", client->server,
+    (void)err_set(&err, ERR_TIMEOUT, "server %s did not answer within %llu s",
+                  client->server,
                   (unsigned long long)(client->first->timeout_ms / 1000));
     fail(client, &err);
 }
@@ -197,8 +197,8 @@ static void start_next(void *arg)
     http_reader_done(&client->reader);
     http_reader_init(&client->reader, exchange->max_body_bytes,
                      exchange->is_head);
-    client->timer = loop_timer(client->loop, exchange->timeout_ms, on_timeout,
-                               client);
+    client->timer =
+        loop_timer(client->loop, exchange->timeout_ms, on_timeout, client);
     (void)begin(client); /* a failure has ended the exchange */
 }
 
@@ -258,7 +258,8 @@ static int compose(struct http_client *client, struct exchange *exchange,
     if (request->body)
         (void)buf_printf(out,
                          "Content-Type: application/json\r\n"
-                         "Content-Length: %zu\r\n", length);
+                         "Content-Length: %zu\r\n",
+                         length);
     (void)buf_append_text(out, "\r\n");
     (void)buf_append(out, request->body ? request->body : "", length);
     if (out->failed)

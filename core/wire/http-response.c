@@ -152,10 +152,9 @@ static int feed_head(struct http_response_reader *reader, const uint8_t *data,
     bool blank = reader->line.length == 0;
     if (first && parse_status(reader, err) < 0)
         return ERR_CORRUPT;
-    if (!blank &&
-        (buf_append(&response->head, reader->line.data, reader->line.length) <
-             0 ||
-         buf_append_byte(&response->head, 0) < 0))
+    if (!blank && (buf_append(&response->head, reader->line.data,
+                              reader->line.length) < 0 ||
+                   buf_append_byte(&response->head, 0) < 0))
         return err_set(err, ERR_TOO_BIG,
                        "the server's answer has a head above %d bytes",
                        HTTP_HEAD_MAX);
@@ -226,8 +225,8 @@ static int feed_body(struct http_response_reader *reader, const uint8_t *data,
         return 0;
     reader->left -= part;
     if (reader->left == 0)
-        reader->phase = reader->phase == HTTP_CHUNK_DATA ? HTTP_CHUNK_END
-                                                         : HTTP_COMPLETE;
+        reader->phase =
+            reader->phase == HTTP_CHUNK_DATA ? HTTP_CHUNK_END : HTTP_COMPLETE;
     return 0;
 }
 

@@ -12,10 +12,10 @@
 #define HTTP_HEAD_MAX (16 * 1024)
 
 struct http_response {
-    unsigned status;  /* 200..599 */
-    struct buf head;  /* status line and header lines, ended by one NUL each */
+    unsigned status; /* 200..599 */
+    struct buf head; /* status line and header lines, ended by one NUL each */
     struct buf body;
-    bool keep_alive;  /* the connection may carry another request */
+    bool keep_alive; /* the connection may carry another request */
 };
 
 enum http_phase {
@@ -35,7 +35,7 @@ struct http_response_reader {
     uint64_t left;   /* bytes of the body or chunk still to come */
     struct buf line; /* of the head, a chunk size or a trailer */
     unsigned lines;
-    bool is_head;    /* answers HEAD: no body whatever the headers say */
+    bool is_head; /* answers HEAD: no body whatever the headers say */
 };
 
 void http_reader_init(struct http_response_reader *reader,

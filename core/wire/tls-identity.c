@@ -22,13 +22,12 @@ static int make_certificate(gnutls_x509_crt_t cert, gnutls_x509_privkey_t key)
     if ((code = gnutls_x509_crt_set_version(cert, 3)) < 0 ||
         (code = gnutls_x509_crt_set_key(cert, key)) < 0 ||
         (code = gnutls_x509_crt_set_serial(cert, serial, sizeof(serial))) < 0 ||
-        (code = gnutls_x509_crt_set_activation_time(cert,
-                                                    IDENTITY_BEGINS_S)) < 0 ||
+        (code = gnutls_x509_crt_set_activation_time(cert, IDENTITY_BEGINS_S)) <
+            0 ||
         (code = gnutls_x509_crt_set_expiration_time(
              cert, GNUTLS_X509_NO_WELL_DEFINED_EXPIRATION)) < 0 ||
-        (code = gnutls_x509_crt_set_dn_by_oid(
-             cert, GNUTLS_OID_X520_COMMON_NAME, 0, name,
-             sizeof(name) - 1)) < 0 ||
+        (code = gnutls_x509_crt_set_dn_by_oid(cert, GNUTLS_OID_X520_COMMON_NAME,
+                                              0, name, sizeof(name) - 1)) < 0 ||
         (code = gnutls_x509_crt_set_key_usage(
              cert, GNUTLS_KEY_DIGITAL_SIGNATURE)) < 0 ||
         (code = gnutls_x509_crt_set_key_purpose_oid(
@@ -48,16 +47,16 @@ static int fill_identity(struct tls_identity *identity)
         (code = gnutls_x509_crt_init(&cert)) < 0 ||
         (code = gnutls_x509_privkey_generate2(
              key, GNUTLS_PK_ECDSA,
-             GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0, NULL,
-             0)) < 0 ||
+             GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0, NULL, 0)) <
+            0 ||
         (code = make_certificate(cert, key)) < 0 ||
         (code = gnutls_x509_crt_get_key_id(cert, GNUTLS_KEYID_USE_SHA256,
                                            identity->key.bytes, &size)) < 0 ||
         (code = gnutls_certificate_allocate_credentials(
              &identity->credentials)) < 0)
         goto out;
-    code = gnutls_certificate_set_x509_key(identity->credentials, &cert, 1,
-                                           key);
+    code =
+        gnutls_certificate_set_x509_key(identity->credentials, &cert, 1, key);
 out:
     if (cert)
         gnutls_x509_crt_deinit(cert);

@@ -31,7 +31,8 @@ static int chain_import(struct chain *chain, const gnutls_datum_t *der,
         return err_set(err, ERR_DENIED,
                        "the server shows %u certificates where its own and "
                        "the site's are expected; it is not a Slipway server "
-                       "of this site", count);
+                       "of this site",
+                       count);
     for (unsigned i = 0; i < count; i++) {
         gnutls_x509_crt_t cert;
         if (gnutls_x509_crt_init(&cert) < 0)
@@ -68,8 +69,8 @@ static int has_purpose(gnutls_x509_crt_t cert, const char *wanted)
 
     for (unsigned i = 0;; i++) {
         size_t size = sizeof(oid);
-        int code = gnutls_x509_crt_get_key_purpose_oid(cert, i, oid, &size,
-                                                       NULL);
+        int code =
+            gnutls_x509_crt_get_key_purpose_oid(cert, i, oid, &size, NULL);
         if (code == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
             return i == 0 ? -1 : 0;
         if (code < 0)
@@ -174,8 +175,8 @@ static int check_signatures(const struct chain *chain, unsigned root,
                        "not enough memory to check the server's certificate");
     int code = gnutls_x509_trust_list_add_cas(list, &anchor, 1, 0) == 1
                    ? gnutls_x509_trust_list_verify_crt(
-                         list, (gnutls_x509_crt_t *)chain->certs,
-                         chain->count, flags, &status, NULL)
+                         list, (gnutls_x509_crt_t *)chain->certs, chain->count,
+                         flags, &status, NULL)
                    : GNUTLS_E_INTERNAL_ERROR;
     /* 0: the anchor belongs to the chain and is freed with it. */
     gnutls_x509_trust_list_deinit(list, 0);
@@ -187,8 +188,7 @@ static int check_signatures(const struct chain *chain, unsigned root,
 }
 
 int tls_verify_server(const gnutls_datum_t *der, unsigned count,
-                      const struct trust *trust, int64_t now_s,
-                      struct err *err)
+                      const struct trust *trust, int64_t now_s, struct err *err)
 {
     struct chain chain = {.count = 0};
     unsigned root;

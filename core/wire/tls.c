@@ -148,9 +148,9 @@ static int verify_peer(gnutls_session_t session)
 static void flush_out(struct tls_stream *stream)
 {
     while (stream->out.length > 0) {
-        ssize_t sent = gnutls_record_send(stream->session, stream->out.data,
-                                          MIN(stream->out.length,
-                                              (size_t)RECORD_BYTES));
+        ssize_t sent =
+            gnutls_record_send(stream->session, stream->out.data,
+                               MIN(stream->out.length, (size_t)RECORD_BYTES));
         if (sent == GNUTLS_E_AGAIN || sent == GNUTLS_E_INTERRUPTED)
             return;
         if (sent < 0) {
@@ -212,9 +212,9 @@ static void step_handshake(struct tls_stream *stream)
 
     do
         code = gnutls_handshake(stream->session);
-    while (code == GNUTLS_E_INTERRUPTED ||
-           (code < 0 && code != GNUTLS_E_AGAIN &&
-            !gnutls_error_is_fatal(code)));
+    while (
+        code == GNUTLS_E_INTERRUPTED ||
+        (code < 0 && code != GNUTLS_E_AGAIN && !gnutls_error_is_fatal(code)));
     if (code == GNUTLS_E_AGAIN)
         return;
     if (code < 0) {
@@ -262,16 +262,15 @@ static void on_ready_fd(void *arg, unsigned events)
 
 static int open_session(struct tls_stream *stream, struct err *err)
 {
-    int code = gnutls_init(&stream->session,
-                           GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL |
-                               GNUTLS_FORCE_CLIENT_CERT);
+    int code = gnutls_init(&stream->session, GNUTLS_CLIENT | GNUTLS_NONBLOCK |
+                                                 GNUTLS_NO_SIGNAL |
+                                                 GNUTLS_FORCE_CLIENT_CERT);
 
     if (code >= 0)
         code = gnutls_priority_set_direct(stream->session, PRIORITY, NULL);
     if (code >= 0)
-        code = gnutls_credentials_set(
-            stream->session, GNUTLS_CRD_CERTIFICATE,
-            stream->settings->identity->credentials);
+        code = gnutls_credentials_set(stream->session, GNUTLS_CRD_CERTIFICATE,
+                                      stream->settings->identity->credentials);
     if (code < 0)
         return err_set(err, ERR_INTERNAL, "TLS cannot be set up: %s",
                        gnutls_strerror(code));
@@ -326,8 +325,8 @@ struct tls_stream *tls_connect(struct loop *loop,
     (void)snprintf(stream->server, sizeof(stream->server), "%s", server);
     if (open_socket(stream, err) < 0 || open_session(stream, err) < 0)
         goto fail;
-    stream->watch = loop_watch(loop, stream->fd, LOOP_WRITE, on_ready_fd,
-                               stream);
+    stream->watch =
+        loop_watch(loop, stream->fd, LOOP_WRITE, on_ready_fd, stream);
     if (!stream->watch) {
         (void)err_set(err, ERR_NO_MEMORY, "not enough memory to connect");
         goto fail;
@@ -343,8 +342,7 @@ int tls_send(struct tls_stream *stream, const void *data, size_t length,
 {
     if (stream->phase == TLS_DEAD)
         return err_set(err, ERR_UNAVAILABLE,
-                       "the connection to server %s has ended",
-                       stream->server);
+                       "the connection to server %s has ended", stream->server);
     if (buf_append(&stream->out, data, length) < 0)
         return err_set(err, ERR_TOO_BIG,
                        "too much waits to be sent to server %s",

@@ -28,7 +28,6 @@ void certificate_make(const struct certificate_spec *spec,
                       struct certificate *ret);
 void certificate_free(struct certificate *certificate);
 /* SHA-256 of its SubjectPublicKeyInfo. */
-void certificate_pin(const struct certificate *certificate,
-                     struct digest *ret);
+void certificate_pin(const struct certificate *certificate, struct digest *ret);
 
 #endif

@@ -35,8 +35,8 @@ void engine_server_file(struct engine_server *server, const char *path,
 
 static void make_site(struct engine_server *server)
 {
-    struct certificate_spec spec = {.name = "root", .ca = 1,
-                                    .begins_s = BEGINS_S, .ends_s = ENDS_S};
+    struct certificate_spec spec = {
+        .name = "root", .ca = 1, .begins_s = BEGINS_S, .ends_s = ENDS_S};
     struct signing_key key;
 
     certificate_make(&spec, &server->root);
@@ -115,10 +115,10 @@ static void on_plan(struct engine_server *server, struct reply *reply)
                                       &until) == 0)
             continue;
     }
-    json_t *json = json_pack("{s:I, s:[s], s:b, s:s}", "epoch",
-                             (json_int_t)server->epoch, "servers", server->name,
-                             "cancel", server->cancel, "state",
-                             pending ? "pending" : "ready");
+    json_t *json =
+        json_pack("{s:I, s:[s], s:b, s:s}", "epoch", (json_int_t)server->epoch,
+                  "servers", server->name, "cancel", server->cancel, "state",
+                  pending ? "pending" : "ready");
     if (server->plan && !pending) {
         (void)json_object_set_new(json, "plan", json_string(server->plan));
         (void)json_object_set_new(json, "signature",
@@ -259,8 +259,8 @@ static void *serve_connection(void *arg)
     must(gnutls_init(&session, GNUTLS_SERVER | GNUTLS_NO_SIGNAL) == 0);
     must(gnutls_priority_set_direct(session, "NORMAL:-VERS-ALL:+VERS-TLS1.3",
                                     NULL) == 0);
-    must(gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE,
-                                credentials) == 0);
+    must(gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, credentials) ==
+         0);
     gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUEST);
     gnutls_transport_set_int(session, connection->fd);
     if (gnutls_handshake(session) == 0)
@@ -354,24 +354,25 @@ const json_t *engine_server_report(const struct engine_server *server,
     size_t index;
     json_t *report;
 
-    json_array_foreach(server->reports, index, report)
-        if (strcmp(json_string_value(json_object_get(report, "kind")), kind) ==
-            0)
-            return report;
+    json_array_foreach(
+        server->reports, index,
+        report) if (strcmp(json_string_value(json_object_get(report, "kind")),
+                           kind) == 0) return report;
     return NULL;
 }
 
-size_t engine_server_count(const struct engine_server *server,
-                           const char *kind)
+size_t engine_server_count(const struct engine_server *server, const char *kind)
 {
     json_int_t last = -1;
     size_t index, count = 0;
     json_t *report;
 
-    json_array_foreach(server->reports, index, report) {
+    json_array_foreach(server->reports, index, report)
+    {
         json_int_t seq = json_integer_value(json_object_get(report, "seq"));
         if (strcmp(json_string_value(json_object_get(report, "kind")), kind) ==
-                0 && seq != last)
+                0 &&
+            seq != last)
             count++;
         last = seq;
     }

@@ -22,15 +22,15 @@
 
 struct engine_server {
     /* Set before the start. */
-    const char *state;    /* of the welcome: "ready", "pending", "local" */
-    unsigned refuse;      /* status of the session request, 0 = 200 */
-    uint64_t epoch;       /* of every reply */
-    char *plan;           /* text, signed at the start; NULL = none */
-    bool damage_plan;     /* one bit of it flips after signing */
+    const char *state;     /* of the welcome: "ready", "pending", "local" */
+    unsigned refuse;       /* status of the session request, 0 = 200 */
+    uint64_t epoch;        /* of every reply */
+    char *plan;            /* text, signed at the start; NULL = none */
+    bool damage_plan;      /* one bit of it flips after signing */
     unsigned drop_reports; /* so many are taken in, and get no answer */
-    bool damage_files;    /* content is not what its digest says */
+    bool damage_files;     /* content is not what its digest says */
     const char *cancel_at; /* kind of report that is answered with cancel */
-    bool approve_later;   /* the second plan request finds it approved */
+    bool approve_later;    /* the second plan request finds it approved */
 
     /* Filled in. */
     char name[SERVER_NAME_BYTES];

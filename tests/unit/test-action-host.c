@@ -252,7 +252,8 @@ static void test_install_checks_the_host_name_first(void **state)
     (void)state;
     run_step("plugins-built", "install",
              "{\"image\": \"x\", \"disk\": {\"select\": \"first\"}, "
-             "\"hostname\": \"not a name\"}", 60000, &outcome);
+             "\"hostname\": \"not a name\"}",
+             60000, &outcome);
     assert_int_equal(outcome.code, ERR_INVALID);
     assert_non_null(strstr(outcome.sentence, "'not a name' is not a host"));
     free(outcome.result);

@@ -27,8 +27,7 @@ struct result {
     char screen[SCREEN_BYTES]; /* what a person saw */
 };
 
-static const char *built_path(const char *dir, const char *name,
-                              char out[4096])
+static const char *built_path(const char *dir, const char *name, char out[4096])
 {
     (void)snprintf(out, 4096, "%s/%s/%s/action/%s.so",
                    getenv("top_builddir") ? getenv("top_builddir") : ".", dir,
@@ -55,8 +54,7 @@ static void give_plan(struct engine_server *server, uint64_t epoch,
     plan->attempt = 1;
     plan->epoch = epoch;
     plan->not_after_s = 2400000000;
-    (void)snprintf(plan->servers[0].address, MESSAGE_SERVER_BYTES,
-                   "127.0.0.1");
+    (void)snprintf(plan->servers[0].address, MESSAGE_SERVER_BYTES, "127.0.0.1");
     plan->servers[0].tls_port = 7443;
     plan->servers[0].http_port = 7080;
     plan->server_count = 1;
@@ -67,10 +65,11 @@ static void give_plan(struct engine_server *server, uint64_t epoch,
         (void)snprintf(step->action, sizeof(step->action), "%s", name);
         step->with = json_object();
         step->timeout_ms = 60000;
-        engine_server_file(server,
-                           built_path(own ? "plugins-built"
-                                          : "tests/plugin/built", name, path),
-                           &step->plugin);
+        engine_server_file(
+            server,
+            built_path(own ? "plugins-built" : "tests/plugin/built", name,
+                       path),
+            &step->plugin);
     }
     server->plan = plan_format(plan);
     assert_non_null(server->plan);
@@ -81,9 +80,8 @@ static void run_engine(struct engine_server *server, struct result *result)
 {
     char path[4096];
     struct target target = {.ticket = "x"};
-    struct engine_setup setup = {.target = &target,
-                                 .trust = &server->trust,
-                                 .patience_ms = 3000};
+    struct engine_setup setup = {
+        .target = &target, .trust = &server->trust, .patience_ms = 3000};
 
     (void)snprintf(path, sizeof(path), "%s/screen",
                    getenv("TEST_DIR") ? getenv("TEST_DIR") : "/tmp");
@@ -157,12 +155,13 @@ static void test_lost_answers_are_asked_again(void **state)
     assert_int_equal(server.sessions, 1);
     assert_int_equal(engine_server_count(&server, "step-done"), 2);
     /* In order, without a gap, and the repeated ones the same. */
-    json_array_foreach(server.reports, index, report) {
+    json_array_foreach(server.reports, index, report)
+    {
         json_int_t seq = json_integer_value(json_object_get(report, "seq"));
         assert_true(seq == last || seq == last + 1);
         if (seq == last)
-            assert_true(json_equal(report,
-                                   json_array_get(server.reports, index - 1)));
+            assert_true(
+                json_equal(report, json_array_get(server.reports, index - 1)));
         last = seq;
     }
     assert_true(json_array_size(server.reports) >= 9);
@@ -182,9 +181,9 @@ static void test_crash_ends_the_task_with_its_sentence(void **state)
     assert_int_equal(engine_server_count(&server, "step-started"), 1);
     const json_t *failed = engine_server_report(&server, "step-failed");
     assert_non_null(failed);
-    assert_non_null(strstr(json_string_value(json_object_get(failed,
-                                                             "sentence")),
-                           "action 'crash' crashed"));
+    assert_non_null(
+        strstr(json_string_value(json_object_get(failed, "sentence")),
+               "action 'crash' crashed"));
     expect_screen(&result, "TROUBLE: action 'crash' crashed");
     engine_server_stop(&server);
 }
@@ -239,9 +238,9 @@ static void test_damaged_action_is_refused(void **state)
     run_engine(&server, &result);
     const json_t *failed = engine_server_report(&server, "step-failed");
     assert_non_null(failed);
-    assert_non_null(strstr(json_string_value(json_object_get(failed,
-                                                             "sentence")),
-                           "damaged plugin"));
+    assert_non_null(
+        strstr(json_string_value(json_object_get(failed, "sentence")),
+               "damaged plugin"));
     engine_server_stop(&server);
 }
 
@@ -261,8 +260,8 @@ static void test_nothing_to_do_boots_the_disk(void **state)
 
 static void test_code_is_shown_until_approved(void **state)
 {
-    struct engine_server server = {.epoch = 7, .state = "pending",
-                                   .approve_later = true};
+    struct engine_server server = {
+        .epoch = 7, .state = "pending", .approve_later = true};
     struct result result;
 
     (void)state;

@@ -46,13 +46,15 @@ static void test_bodies(void **state)
     expect_body("HTTP/1.1 204 No Content\r\n\r\n", 204, "", true);
     expect_body("HTTP/1.1 200 OK\r\n\r\nto the end", 200, "to the end", false);
     expect_body("HTTP/1.1 200 OK\r\nconnection: Close\r\nCONTENT-LENGTH: 0\r\n"
-                "\r\n", 200, "", false);
+                "\r\n",
+                200, "", false);
     expect_body("HTTP/1.0 404 No\nContent-Length: 1\n\nx", 404, "x", false);
     expect_body("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
                 "3;note=1\r\nabc\r\nA\r\n0123456789\r\n0\r\nX: y\r\n\r\n",
                 200, "abc0123456789", true);
     expect_body("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n"
-                "Content-Length: 2\r\n\r\nhi", 200, "hi", true);
+                "Content-Length: 2\r\n\r\nhi",
+                200, "hi", true);
 }
 
 static void expect_code(const char *text, int code)
@@ -82,15 +84,19 @@ static void test_hostile_answers(void **state)
                 ERR_CORRUPT);
     expect_code("HTTP/1.1 200 OK\r\nContent-Length: 101\r\n\r\n", ERR_TOO_BIG);
     expect_code("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n"
-                "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", ERR_CORRUPT);
+                "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+                ERR_CORRUPT);
     expect_code("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n",
                 ERR_CORRUPT);
     expect_code("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-                "ffffffffffffffff0\r\n", ERR_CORRUPT);
+                "ffffffffffffffff0\r\n",
+                ERR_CORRUPT);
     expect_code("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-                "2\r\nabX", ERR_UNAVAILABLE);
+                "2\r\nabX",
+                ERR_UNAVAILABLE);
     expect_code("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-                "2\r\nabX\r\n", ERR_CORRUPT);
+                "2\r\nabX\r\n",
+                ERR_CORRUPT);
     expect_code("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nab",
                 ERR_UNAVAILABLE);
 }
@@ -104,15 +110,16 @@ static void test_endless_heads_end(void **state)
     (void)state;
     http_reader_init(&reader, 100, false);
     for (int i = 0; i < 100000 && code == 0; i++)
-        code = http_reader_feed(&reader, (const uint8_t *)"HTTP/1.1 200 OK",
-                                15, &used, NULL);
+        code = http_reader_feed(&reader, (const uint8_t *)"HTTP/1.1 200 OK", 15,
+                                &used, NULL);
     assert_int_equal(code, ERR_TOO_BIG);
     http_reader_done(&reader);
     code = 0;
     http_reader_init(&reader, 100, false);
     assert_int_equal(http_reader_feed(&reader,
                                       (const uint8_t *)"HTTP/1.1 200 OK\r\n",
-                                      17, &used, NULL), 0);
+                                      17, &used, NULL),
+                     0);
     for (int i = 0; i < 100000 && code == 0; i++)
         code = http_reader_feed(&reader, (const uint8_t *)"X: y\r\n", 6, &used,
                                 NULL);
@@ -130,7 +137,8 @@ static void test_headers_are_found(void **state)
     (void)state;
     http_reader_init(&reader, 100, false);
     assert_int_equal(http_reader_feed(&reader, (const uint8_t *)text,
-                                      sizeof(text) - 1, &used, NULL), 0);
+                                      sizeof(text) - 1, &used, NULL),
+                     0);
     assert_int_equal(used, sizeof(text) - 1 - 4);
     assert_string_equal(
         http_response_header(&reader.response, "slipway-signature"), "abc");

@@ -23,7 +23,7 @@
 enum manner {
     HONEST,
     SILENT,
-    FOREIGN,      /* an ACK without option 43 */
+    FOREIGN, /* an ACK without option 43 */
     OTHER_XID,
     OTHER_MAC,
     NO_CLASS,
@@ -124,8 +124,8 @@ static void on_done(void *arg, const struct rendezvous_result *result,
 static void run_world(struct world *world, unsigned lost, unsigned repeated,
                       uint64_t seed)
 {
-    struct datagram_spec spec = {.local = {.port = 67}, .broadcast = true,
-                                 .fd = -1};
+    struct datagram_spec spec = {
+        .local = {.port = 67}, .broadcast = true, .fd = -1};
     struct rendezvous_port port = {.name = "eth0",
                                    .interface_index = 1,
                                    .address.s_addr = inet_addr(ENGINE),
@@ -137,9 +137,10 @@ static void run_world(struct world *world, unsigned lost, unsigned repeated,
     sim_network(world->sim, lost, repeated, 1, 50);
     world->loop = loop_new(sim_host(world->sim, ENGINE), &err);
     world->server = sim_host(world->sim, SERVER);
-    assert_int_equal(world->server->datagram_open(
-                         world->server->context, world->loop, &spec,
-                         on_question, world, &world->socket, &err), 0);
+    assert_int_equal(
+        world->server->datagram_open(world->server->context, world->loop, &spec,
+                                     on_question, world, &world->socket, &err),
+        0);
     struct rendezvous_search *search = rendezvous_start(
         world->loop, &port, 1, uuid, 60000, on_done, world, &err);
     assert_non_null(search);
@@ -177,9 +178,8 @@ static void test_lossy_network_is_outlasted(void **state)
 
 static void test_other_answers_are_ignored(void **state)
 {
-    static const enum manner manners[] = {SILENT,    FOREIGN,  OTHER_XID,
-                                          OTHER_MAC, NO_CLASS, BAD_SERVERS,
-                                          GARBAGE};
+    static const enum manner manners[] = {
+        SILENT, FOREIGN, OTHER_XID, OTHER_MAC, NO_CLASS, BAD_SERVERS, GARBAGE};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(manners); i++) {

@@ -47,10 +47,10 @@ static int site_setup(void **state)
     struct site *site = calloc(1, sizeof(*site));
 
     make(&site->root, "root", NULL, NULL, NULL, 1);
-    make(&site->servers, "servers", &site->root, GNUTLS_KP_TLS_WWW_SERVER,
-         NULL, 1);
-    make(&site->engines, "engines", &site->root, GNUTLS_KP_TLS_WWW_CLIENT,
-         NULL, 1);
+    make(&site->servers, "servers", &site->root, GNUTLS_KP_TLS_WWW_SERVER, NULL,
+         1);
+    make(&site->engines, "engines", &site->root, GNUTLS_KP_TLS_WWW_CLIENT, NULL,
+         1);
     make(&site->server, "server", &site->servers, GNUTLS_KP_TLS_WWW_SERVER,
          "slipway:server:0123", 0);
     make(&site->engine, "engine", &site->engines, GNUTLS_KP_TLS_WWW_CLIENT,
@@ -100,8 +100,9 @@ static void test_own_server_is_believed(void **state)
     struct site *site = *state;
     struct err err = ERR_INIT;
 
-    assert_int_equal(judge(site, &site->server, &site->servers, &site->root,
-                           NOW_S, &err), 0);
+    assert_int_equal(
+        judge(site, &site->server, &site->servers, &site->root, NOW_S, &err),
+        0);
 }
 
 static void test_standby_pin_is_believed(void **state)
@@ -111,8 +112,9 @@ static void test_standby_pin_is_believed(void **state)
     site->trust.ca_pins[1] = site->trust.ca_pins[0];
     memset(&site->trust.ca_pins[0], 7, sizeof(site->trust.ca_pins[0]));
     site->trust.ca_pin_count = 2;
-    assert_int_equal(judge(site, &site->server, &site->servers, &site->root,
-                           NOW_S, NULL), 0);
+    assert_int_equal(
+        judge(site, &site->server, &site->servers, &site->root, NOW_S, NULL),
+        0);
     site->trust.ca_pins[0] = site->trust.ca_pins[1];
 }
 
@@ -182,8 +184,8 @@ static void test_clock_of_1970_works(void **state)
 {
     struct site *site = *state;
 
-    assert_int_equal(judge(site, &site->server, &site->servers, &site->root, 0,
-                           NULL), 0);
+    assert_int_equal(
+        judge(site, &site->server, &site->servers, &site->root, 0, NULL), 0);
 }
 
 static void test_clock_of_2099_is_named(void **state)
@@ -192,7 +194,8 @@ static void test_clock_of_2099_is_named(void **state)
     struct err err = ERR_INIT;
 
     assert_int_equal(judge(site, &site->server, &site->servers, &site->root,
-                           4070908800, &err), ERR_DENIED);
+                           4070908800, &err),
+                     ERR_DENIED);
     assert_non_null(strstr(err.text, "this machine's clock says 2099-01-01"));
 }
 
@@ -205,8 +208,9 @@ static void test_damaged_and_short_chains_are_refused(void **state)
 
     assert_int_equal(tls_verify_server(chain, 3, &site->trust, NOW_S, NULL),
                      ERR_DENIED);
-    assert_int_equal(tls_verify_server(&site->root.der, 1, &site->trust, NOW_S,
-                                       NULL), ERR_DENIED);
+    assert_int_equal(
+        tls_verify_server(&site->root.der, 1, &site->trust, NOW_S, NULL),
+        ERR_DENIED);
     assert_int_equal(tls_verify_server(NULL, 0, &site->trust, NOW_S, NULL),
                      ERR_DENIED);
 }
@@ -229,8 +233,7 @@ static void serve_one(struct server *server, gnutls_session_t session)
 {
     char request[4096];
     unsigned count = 0;
-    const gnutls_datum_t *chain =
-        gnutls_certificate_get_peers(session, &count);
+    const gnutls_datum_t *chain = gnutls_certificate_get_peers(session, &count);
     gnutls_x509_crt_t cert;
     size_t size = sizeof(server->client_key.bytes);
 
@@ -266,8 +269,8 @@ static void *serve(void *arg)
         if (fd < 0)
             break;
         (void)gnutls_init(&session, GNUTLS_SERVER | GNUTLS_NO_SIGNAL);
-        (void)gnutls_priority_set_direct(
-            session, "NORMAL:-VERS-ALL:+VERS-TLS1.3", NULL);
+        (void)gnutls_priority_set_direct(session,
+                                         "NORMAL:-VERS-ALL:+VERS-TLS1.3", NULL);
         (void)gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE,
                                      credentials);
         gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUEST);
@@ -291,11 +294,11 @@ static void server_start(struct server *server)
 
     server->fd = socket(AF_INET, SOCK_STREAM, 0);
     assert_true(server->fd >= 0);
-    assert_int_equal(bind(server->fd, (struct sockaddr *)&address,
-                          sizeof(address)), 0);
+    assert_int_equal(
+        bind(server->fd, (struct sockaddr *)&address, sizeof(address)), 0);
     assert_int_equal(listen(server->fd, 8), 0);
-    assert_int_equal(getsockname(server->fd, (struct sockaddr *)&address,
-                                 &size), 0);
+    assert_int_equal(
+        getsockname(server->fd, (struct sockaddr *)&address, &size), 0);
     (void)snprintf(server->name, sizeof(server->name), "127.0.0.1:%u",
                    ntohs(address.sin_port));
     assert_int_equal(pthread_create(&server->thread, NULL, serve, server), 0);
@@ -359,8 +362,8 @@ static void talk(struct server *server, unsigned count, size_t max_body,
     assert_non_null(client);
     *outcome = (struct outcome){.loop = loop, .left = count};
     for (unsigned i = 0; i < count; i++)
-        assert_int_equal(http_client_send(client, &request, on_done, outcome,
-                                          &err), 0);
+        assert_int_equal(
+            http_client_send(client, &request, on_done, outcome, &err), 0);
     loop_run(loop);
     tls_identity_key(identity, &key);
     http_client_free(client);
@@ -437,9 +440,8 @@ static void test_connection_to_an_engine_certificate_is_refused(void **state)
 
 static void test_silent_port_is_named(void **state)
 {
-    struct server server = {.site = *state,
-                            .leaf = &((struct site *)*state)->server,
-                            .answer = ""};
+    struct server server = {
+        .site = *state, .leaf = &((struct site *)*state)->server, .answer = ""};
     struct outcome outcome;
     struct err err = ERR_INIT;
     struct tls_identity *identity = tls_identity_new(&err);
@@ -456,8 +458,8 @@ static void test_silent_port_is_named(void **state)
                                    .path = "/x",
                                    .timeout_ms = 20000,
                                    .max_body_bytes = 10};
-    assert_int_equal(http_client_send(client, &request, on_done, &outcome,
-                                      &err), 0);
+    assert_int_equal(
+        http_client_send(client, &request, on_done, &outcome, &err), 0);
     loop_run(outcome.loop);
     assert_int_equal(outcome.err.code, ERR_UNAVAILABLE);
     assert_non_null(strstr(outcome.err.text, server.name));

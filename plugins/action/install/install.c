@@ -18,20 +18,22 @@
 enum { PARAM_IMAGE, PARAM_DISK, PARAM_HOSTNAME, PARAM_MARKER };
 
 static const struct slipway_param params[] = {
-    [PARAM_IMAGE] = SLIPWAY_PARAM(
-            .type = SLIPWAY_PARAM_IMAGE, .flags = SLIPWAY_PARAM_REQUIRED,
-            .name = "image", .help = "The disk image to install."),
-    [PARAM_DISK] = SLIPWAY_PARAM(
-            .type = SLIPWAY_PARAM_DISK, .flags = SLIPWAY_PARAM_REQUIRED,
-            .name = "disk", .help = "The disk that will be overwritten."),
-    [PARAM_HOSTNAME] = SLIPWAY_PARAM(
-            .type = SLIPWAY_PARAM_TEXT, .name = "hostname",
-            .help = "Host name of the installed system.", .min = 1,
-            .max = NAME_MAX_BYTES),
-    [PARAM_MARKER] = SLIPWAY_PARAM(
-            .type = SLIPWAY_PARAM_TEXT, .name = "marker",
-            .help = "A line that is shown above the login prompt.", .min = 1,
-            .max = 200),
+    [PARAM_IMAGE] =
+        SLIPWAY_PARAM(.type = SLIPWAY_PARAM_IMAGE,
+                      .flags = SLIPWAY_PARAM_REQUIRED, .name = "image",
+                      .help = "The disk image to install."),
+    [PARAM_DISK] =
+        SLIPWAY_PARAM(.type = SLIPWAY_PARAM_DISK,
+                      .flags = SLIPWAY_PARAM_REQUIRED, .name = "disk",
+                      .help = "The disk that will be overwritten."),
+    [PARAM_HOSTNAME] =
+        SLIPWAY_PARAM(.type = SLIPWAY_PARAM_TEXT, .name = "hostname",
+                      .help = "Host name of the installed system.", .min = 1,
+                      .max = NAME_MAX_BYTES),
+    [PARAM_MARKER] =
+        SLIPWAY_PARAM(.type = SLIPWAY_PARAM_TEXT, .name = "marker",
+                      .help = "A line that is shown above the login prompt.",
+                      .min = 1, .max = 200),
 };
 
 static int failf(const struct slipway_action_host *host, int code,
@@ -63,7 +65,8 @@ static int check_hostname(const struct slipway_action_host *host)
         name[length - 1] == '-')
         return failf(host, SLIPWAY_EINVAL,
                      "'%.80s' is not a host name: letters, digits and inner "
-                     "dashes, at most %d of them", name, NAME_MAX_BYTES);
+                     "dashes, at most %d of them",
+                     name, NAME_MAX_BYTES);
     return SLIPWAY_OK;
 }
 
@@ -83,10 +86,10 @@ static int check_fit(const struct slipway_action_host *host,
                      const struct slipway_disk *disk, const json_t *image)
 {
     const char *name = json_string_value(json_object_get(image, "name"));
-    uint64_t need = (uint64_t)json_integer_value(
-        json_object_get(image, "size_bytes"));
-    uint64_t sector = (uint64_t)json_integer_value(
-        json_object_get(image, "sector_bytes"));
+    uint64_t need =
+        (uint64_t)json_integer_value(json_object_get(image, "size_bytes"));
+    uint64_t sector =
+        (uint64_t)json_integer_value(json_object_get(image, "sector_bytes"));
 
     if (!name || need == 0)
         return failf(host, SLIPWAY_EINTERNAL,
@@ -94,21 +97,21 @@ static int check_fit(const struct slipway_action_host *host,
     if (disk->size_bytes < need)
         return failf(host, SLIPWAY_ENOSPACE,
                      "disk '%s' (serial '%.64s') has %llu MiB and image '%s' "
-                     "needs %llu MiB; choose a larger disk", disk->name,
-                     disk->serial,
+                     "needs %llu MiB; choose a larger disk",
+                     disk->name, disk->serial,
                      (unsigned long long)(disk->size_bytes >> 20), name,
                      (unsigned long long)((need + (1 << 20) - 1) >> 20));
     if (disk->logical_sector_bytes != sector)
         return failf(host, SLIPWAY_EINVAL,
                      "disk '%s' has sectors of %u bytes and image '%s' was "
                      "made for sectors of %llu bytes; use an image made for "
-                     "such disks", disk->name, disk->logical_sector_bytes, name,
+                     "such disks",
+                     disk->name, disk->logical_sector_bytes, name,
                      (unsigned long long)sector);
     return host->declare_write(host, disk->id, 0, need);
 }
 
-static int get_image(const struct slipway_action_host *host,
-                     json_t **ret_image)
+static int get_image(const struct slipway_action_host *host, json_t **ret_image)
 {
     const char *text = "";
     int code = host->image_facts(host, PARAM_IMAGE, &text);
