@@ -82,6 +82,8 @@ slipwayd_SOURCES = %D%/main.c
 slipwayd_LDADD = libslipwayserver.la
 slipwayd_CPPFLAGS = $(AM_CPPFLAGS) $(PATH_CPPFLAGS)
 slipwayd_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+PODS += %D%/slipwayd.8.pod %D%/slipwayd.json.5.pod
+man_MANS += %D%/slipwayd.8 %D%/slipwayd.json.5
 
 # The JSON schemas of requests and replies are built in.
 API_SCHEMAS = \
