@@ -145,6 +145,8 @@ static void put_part(struct exchange *x, struct dhcp_reply *reply,
 static const char *intent_word(uint32_t intent)
 {
     switch (intent) {
+    case 0:
+        return "none";
     case SLIPWAY_INTENT_LOCAL:
         return "local boot";
     case SLIPWAY_INTENT_ENGINE:
@@ -173,4 +175,19 @@ void reply_put_boot(struct exchange *x, struct dhcp_reply *reply)
     reply_note(reply, "%s '%s' (%s) because %s",
                intent_word(x->decision.intent), part.file, x->arch->name,
                x->decision.reason);
+}
+
+void dhcp_tell_boot(struct exchange *x, struct lease *lease)
+{
+    char address[INET_ADDRSTRLEN];
+    if (!x->arch || !dhcp_due(x->dhcp, &lease->boot_told_ms, TELL_BOOT_MS))
+        return;
+    (void)inet_ntop(AF_INET, &lease->address, address, sizeof(address));
+    dhcp_event(x->dhcp, "host-boot",
+               json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "mac",
+                         x->client.mac, "uuid", x->client.uuid, "arch",
+                         x->arch->name, "host", x->decision.host_id,
+                         "host_name", x->decision.host_name, "address", address,
+                         "answer", intent_word(x->decision.intent), "reason",
+                         x->decision.reason));
 }

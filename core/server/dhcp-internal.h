@@ -27,6 +27,8 @@ enum {
     COMMIT_BATCH = 64, /* ACKs that wait for one sync */
     COMMIT_DELAY_MS = 1,
     RENDEZVOUS_MAX = 1024, /* engines that wait for their ticket */
+    TELL_BOOT_MS = 2000, /* event host-boot of one machine: firmware that asks
+                            again before it was answered is one boot */
     TELL_EVERY_MS = 60000, /* events and warnings of one kind */
     MALFORMED_BURST = 10,  /* malformed packets logged in TELL_EVERY_MS */
     REPLY_NOTE_BYTES = 320,
@@ -149,6 +151,8 @@ void reply_nak(struct exchange *x, const char *sentence);
 
 /* dhcp-boot.c: adds the boot part, or says in the note why there is none. */
 void reply_put_boot(struct exchange *x, struct dhcp_reply *reply);
+/* Raises host-boot for firmware that was offered an address. */
+void dhcp_tell_boot(struct exchange *x, struct lease *lease);
 
 /* dhcp-rendezvous.c */
 bool rendezvous_wanted(const struct exchange *x);

@@ -107,8 +107,10 @@ void dhcp_discover(struct exchange *x)
                  lease->state == LEASE_BOUND && !lease_ended(lease, now);
     /* A machine that asks again while its lease runs has restarted: the lease
      * stays what it is until the ACK. */
-    if (!bound && !lease_put(d->leases, &x->key, address, LEASE_OFFERED,
-                             now + d->config.offer_ms)) {
+    if (!bound)
+        lease = lease_put(d->leases, &x->key, address, LEASE_OFFERED,
+                          now + d->config.offer_ms);
+    if (!lease) {
         exchange_silent(x, "there is no memory for a lease");
         return;
     }
@@ -117,6 +119,7 @@ void dhcp_discover(struct exchange *x)
     reply_put_lease(x, &reply, address);
     reply_put_boot(x, &reply);
     reply_send(d, &reply);
+    dhcp_tell_boot(x, lease);
 }
 
 /* The client has chosen an offer (RFC 2131 section 4.3.2, SELECTING). */

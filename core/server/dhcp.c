@@ -142,6 +142,18 @@ void dhcp_leases(struct dhcp *dhcp,
     }
 }
 
+void dhcp_client_at(const struct dhcp *dhcp, const char *address,
+                    char ret_mac[18])
+{
+    struct in_addr wanted;
+    ret_mac[0] = '\0';
+    if (inet_pton(AF_INET, address, &wanted) != 1)
+        return;
+    const struct lease *lease = lease_of_address(dhcp->leases, wanted);
+    if (lease)
+        lease_key_mac(&lease->key, ret_mac);
+}
+
 void dhcp_counters(const struct dhcp *dhcp, struct dhcp_counters *ret)
 {
     *ret = dhcp->counters;

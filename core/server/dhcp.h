@@ -131,6 +131,11 @@ void dhcp_leases(struct dhcp *dhcp,
                  void (*fn)(void *arg, const struct dhcp_lease_view *lease),
                  void *arg);
 
+/* The MAC of the client that this address is leased to, "" when there is none
+ * or it has no Ethernet address. */
+void dhcp_client_at(const struct dhcp *dhcp, const char *address,
+                    char ret_mac[18]);
+
 /* Since the start.  Each packet that arrives ends in exactly one of answered,
  * silent and malformed. */
 struct dhcp_counters {

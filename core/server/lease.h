@@ -42,6 +42,7 @@ struct lease {
     struct in_addr address;
     enum lease_state state;
     uint64_t until_ms;                /* loop's clock */
+    uint64_t boot_told_ms; /* when event host-boot was last raised */
     char host_name[LEASE_NAME_BYTES]; /* [A-Za-z0-9.-]*, the client's wish */
 };
 

@@ -11,10 +11,13 @@
 #include <time.h>
 
 #include "core/boot/boot-table.h"
+#include "core/boot/client.h"
 #include "core/plugin/registry.h"
 #include "core/server/audit.h"
 #include "core/server/deploy.h"
+#include "core/server/dhcp.h"
 #include "core/server/event.h"
+#include "core/server/host.h"
 #include "core/server/images.h"
 #include "core/server/operation.h"
 #include "core/server/privileges.h"
@@ -53,10 +56,33 @@ static void notify(const char *state)
                  err_errno_text(errno));
 }
 
+/* Adds whose machine it is to an event about a transfer to an address. */
+static void name_machine(const struct server *server, json_t *event)
+{
+    const char *address =
+        json_string_value(json_object_get(event, "address"));
+    char mac[MAC_TEXT_BYTES];
+    if (!address || !server->dhcp)
+        return;
+    dhcp_client_at(server->dhcp, address, mac);
+    if (!mac[0])
+        return;
+    const struct host *host = host_find_any(server->hosts, mac);
+    /* Short of memory the event is told without these. */
+    (void)json_object_set_new(event, "mac", json_string(mac));
+    (void)json_object_set_new(event, "host",
+                              json_string(host ? host->id : ""));
+    (void)json_object_set_new(event, "host_name",
+                              json_string(host ? host->name : ""));
+}
+
 static void on_worker_event(void *arg, const char *id, const json_t *event)
 {
     struct server *server = arg;
-    events_emit(server->events, id, json_deep_copy(event));
+    json_t *copy = json_deep_copy(event);
+    if (copy)
+        name_machine(server, copy);
+    events_emit(server->events, id, copy);
 }
 
 /* ---- start ---- */

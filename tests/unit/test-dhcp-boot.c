@@ -43,6 +43,33 @@ static void uefi_firmware_gets_its_boot_file_at_once(void **state)
     world_end(&w);
 }
 
+static void one_boot_is_one_event(void **state)
+{
+    struct world w;
+    struct station s;
+    struct packet_writer p;
+    (void)state;
+    world_start(&w, 22, 2);
+    station_open(&s, &w, 7, "0.0.0.0", 68);
+    assert_true(station_dora(&s, false)); /* its system: not firmware */
+    assert_int_equal(w.events, 0);
+    assert_true(station_dora(&s, true));
+    station_packet(&s, &p, DHCP_DISCOVER);
+    put_uefi(&p);
+    station_send(&s, &p, "255.255.255.255", 67); /* impatient */
+    assert_int_equal(w.events, 1);
+    assert_string_equal(w.last_event, "host-boot");
+    loop_run_for(w.loop, 3000);
+    assert_true(station_dora(&s, true));
+    assert_int_equal(w.events, 2);
+    char mac[MAC_TEXT_BYTES];
+    dhcp_client_at(w.dhcp, station_address(&s), mac);
+    assert_string_equal(mac, "52:54:00:00:00:07");
+    dhcp_client_at(w.dhcp, "10.0.0.199", mac);
+    assert_string_equal(mac, "");
+    world_end(&w);
+}
+
 static void port_4011_answers_where_the_request_came_from(void **state)
 {
     struct world w;
@@ -138,6 +165,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(uefi_firmware_gets_its_boot_file_at_once),
+        cmocka_unit_test(one_boot_is_one_event),
         cmocka_unit_test(port_4011_answers_where_the_request_came_from),
         cmocka_unit_test(engine_gets_servers_and_its_ticket),
         cmocka_unit_test(ticket_may_come_later_or_after_the_end),
