@@ -44,6 +44,7 @@ libslipwayengine_la_SOURCES = \
 	%D%/personalise.c %D%/personalise.h \
 	%D%/pipeline-client.c %D%/pipeline-client.h \
 	%D%/pipeline-process.c %D%/pipeline-process.h \
+	%D%/pipeline-start.c %D%/pipeline-start.h \
 	%D%/rendezvous.c %D%/rendezvous.h \
 	%D%/run.c %D%/run.h \
 	%D%/runner.c %D%/runner.h \

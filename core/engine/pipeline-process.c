@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "core/engine/fetch-host.h"
+#include "core/engine/pipeline-start.h"
 #include "core/image/pipeline.h"
 #include "core/util/channel.h"
 #include "core/util/file.h"
@@ -19,7 +20,6 @@
 #define MAX_TRANSPORTS 8
 #define MAX_SERVERS 16
 #define SERVER_BYTES 64
-#define MAX_EXCLUDED 4096
 #define PROGRESS_MS 250
 /* When nobody can get an object: how often, and how soon, all are asked
  * again.  Servers get new objects, and networks mend. */
@@ -39,10 +39,7 @@ struct process {
     size_t transport_count;
     char servers[MAX_SERVERS][SERVER_BYTES];
     size_t server_count;
-    struct pipeline_range *excluded;
-    size_t excluded_count;
-    struct manifest manifest;
-    char device[64];
+    struct pipeline_start start;
     int device_fd;
     struct loop_timer *progress_timer;
     struct loop_timer *round_timer;
@@ -342,109 +339,23 @@ static int take_servers(struct process *p, const json_t *list, struct err *err)
     return 0;
 }
 
-static int take_excluded(struct process *p, const json_t *list, struct err *err)
+static int start_pipeline(struct process *p, struct err *err)
 {
-    const json_t *pair;
-    size_t i;
-
-    if (json_array_size(list) > MAX_EXCLUDED)
-        return err_set(err, ERR_TOO_BIG, "more than %d ranges are left out",
-                       MAX_EXCLUDED);
-    p->excluded = calloc(json_array_size(list) + 1, sizeof(*p->excluded));
-    if (!p->excluded)
-        return err_set(err, ERR_NO_MEMORY, "no memory for the ranges");
-    json_array_foreach(list, i, pair)
-    {
-        json_int_t offset = json_integer_value(json_array_get(pair, 0));
-        json_int_t length = json_integer_value(json_array_get(pair, 1));
-
-        if (offset < 0 || length < 0)
-            return err_set(err, ERR_INVALID, "a range is negative");
-        p->excluded[p->excluded_count++] = (struct pipeline_range){
-            .offset = (uint64_t)offset,
-            .length = (uint64_t)length,
-        };
-    }
-    return 0;
-}
-
-static int take_manifest(struct process *p, int fd, struct err *err)
-{
-    AUTO_FREE char *text = NULL;
-    struct stat status;
-
-    if (fd < 0 || fstat(fd, &status) != 0 || status.st_size <= 0 ||
-        status.st_size > MANIFEST_MAX_BYTES)
-        return err_set(err, ERR_INVALID, "there is no manifest");
-    text = malloc((size_t)status.st_size);
-    if (!text)
-        return err_set(err, ERR_NO_MEMORY, "no memory for the manifest");
-    if (file_pread_all(fd, text, (size_t)status.st_size, 0, err) != 0)
-        return err->code;
-    return manifest_parse(text, (size_t)status.st_size, &p->manifest, err);
-}
-
-static int parse_mode(const char *word, enum pipeline_mode *ret,
-                      struct err *err)
-{
-    if (strcmp(word, "fresh") == 0)
-        *ret = PIPELINE_FRESH;
-    else if (strcmp(word, "resume") == 0)
-        *ret = PIPELINE_RESUME;
-    else if (strcmp(word, "verify") == 0)
-        *ret = PIPELINE_VERIFY;
-    else
-        return err_set(err, ERR_INVALID, "there is no mode '%.20s'", word);
-    return 0;
-}
-
-struct start {
-    const char *mode;
-    const char *device;
-    const char *plugin_dir;
-    const json_t *excluded;
-    const json_t *transports;
-    const json_t *servers;
-    uint64_t device_bytes;
-    uint64_t sector_bytes;
-};
-
-static int parse_start(struct channel_message *message, struct start *ret,
-                       struct err *err)
-{
-    struct json_reader r;
-
-    json_reader_init(&r, message->head, "", err);
-    (void)json_get_text(&r, "type");
-    ret->mode = json_get_text(&r, "mode");
-    ret->device = json_get_text(&r, "device");
-    ret->plugin_dir = json_get_text(&r, "plugin_dir");
-    ret->excluded = json_get_array(&r, "excluded");
-    ret->transports = json_get_array(&r, "transports");
-    ret->servers = json_get_array(&r, "servers");
-    ret->device_bytes = json_get_u64(&r, "device_bytes", 0, INT64_MAX);
-    ret->sector_bytes = json_get_u64(&r, "sector_bytes", 0, 65536);
-    return json_done(&r);
-}
-
-static int start_pipeline(struct process *p, const struct start *start,
-                          struct err *err)
-{
+    const struct pipeline_start *start = &p->start;
     struct pipeline_spec spec = {
+        .mode = start->mode,
         .fd = p->device_fd,
-        .device = p->device,
+        .device = start->device,
         .device_bytes = start->device_bytes,
-        .sector_bytes = (uint32_t)start->sector_bytes,
-        .manifest = &p->manifest,
-        .excluded = p->excluded,
-        .excluded_count = p->excluded_count,
+        .sector_bytes = start->sector_bytes,
+        .manifest = &start->manifest,
+        .excluded = start->excluded,
+        .excluded_count = start->excluded_count,
         .wake = wake,
         .arg = p,
     };
     struct stat status;
 
-    if (parse_mode(start->mode, &spec.mode, err) != 0)
-        return err->code;
     if (spec.device_bytes == 0 && fstat(p->device_fd, &status) == 0)
         spec.device_bytes = (uint64_t)status.st_size;
     if (pipeline_new(&spec, &p->pipeline, err) != 0)
@@ -460,18 +371,14 @@ static int start_pipeline(struct process *p, const struct start *start,
 static int take_start(struct process *p, struct channel_message *message,
                       struct err *err)
 {
-    struct start start;
-
     if (p->pipeline)
         return err_set(err, ERR_INVALID, "the pipeline runs already");
-    if (parse_start(message, &start, err) != 0 ||
-        take_servers(p, start.servers, err) != 0 ||
-        take_excluded(p, start.excluded, err) != 0 ||
-        take_manifest(p, message->fds[1], err) != 0)
+    pipeline_start_done(&p->start);
+    if (pipeline_start_parse(message, &p->start, err) != 0 ||
+        take_servers(p, p->start.servers, err) != 0)
         return err->code;
     p->device_fd = TAKE_FD(message->fds[0]);
-    (void)snprintf(p->device, sizeof(p->device), "%s", start.device);
-    return start_pipeline(p, &start, err);
+    return start_pipeline(p, err);
 }
 
 static int give_page(struct process *p, const struct digest *digest, int fd,
@@ -575,7 +482,7 @@ static void process_done(struct process *p)
     loop_free(p->loop);
     if (p->device_fd >= 0)
         (void)close(p->device_fd);
-    free(p->excluded);
+    pipeline_start_done(&p->start);
 }
 
 int pipeline_process_main(void)

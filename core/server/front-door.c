@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "core/server/door-file.h"
 #include "core/server/door-route.h"
 #include "core/server/http-files.h"
 #include "core/server/sandbox.h"
@@ -99,37 +100,12 @@ static bool is_expected(const struct front_door *door, const char *path)
     return false;
 }
 
-/* ---- boot files --------------------------------------------------------- */
+/* ---- paths -------------------------------------------------------------- */
 
-static const char *media_type(const char *name)
-{
-    static const struct {
-        const char *ending;
-        const char *type;
-    } types[] = {
-        {".efi", "application/efi"},
-        {".json", "application/json"},
-        {".txt", "text/plain; charset=utf-8"},
-    };
-    size_t length = strlen(name);
-
-    for (size_t i = 0; i < ARRAY_LENGTH(types); i++) {
-        size_t ending = strlen(types[i].ending);
-
-        if (length > ending &&
-            strcmp(name + length - ending, types[i].ending) == 0)
-            return types[i].type;
-    }
-    return "application/octet-stream";
-}
-
-static void find_boot_file(void *arg, const char *path,
-                           const struct endpoint *peer, struct http_file *ret)
+static void find_path(void *arg, const char *path, const struct endpoint *peer,
+                      struct http_file *ret)
 {
     struct front_door *door = arg;
-    const struct boot_file *file;
-    struct err err = ERR_INIT;
-    char hex[DIGEST_HEX_BYTES];
 
     (void)peer;
     if (strncmp(path, FRONT_DOOR_BOOT_PATH, strlen(FRONT_DOOR_BOOT_PATH)) !=
@@ -146,25 +122,8 @@ static void find_boot_file(void *arg, const char *path,
         }
         return;
     }
-    file = boot_table_find(door->child.boot_table,
-                           path + strlen(FRONT_DOOR_BOOT_PATH));
-    if (!file)
-        return;
-    ret->fd = boot_file_open(file, door->child.boot_roots, &err);
-    if (ret->fd < 0) {
-        log_error("%s", err.text);
-        ret->fd = -1;
-        ret->status = 500;
-        ret->text = "The file is published but cannot be read; "
-                    "the server's log says why.\n";
-        return;
-    }
-    ret->status = 200;
-    ret->length = file->length;
-    ret->type = media_type(file->name);
-    ret->immutable = file->immutable;
-    (void)snprintf(ret->etag, sizeof(ret->etag), "%s",
-                   digest_hex(&file->digest, hex));
+    door_file_find(door->child.boot_table, door->child.boot_roots,
+                   path + strlen(FRONT_DOOR_BOOT_PATH), ret);
 }
 
 /* ---- mounts ------------------------------------------------------------- */
@@ -446,7 +405,7 @@ static int on_start(struct worker_child *child, struct err *err)
     struct front_door *door = (struct front_door *)child;
     struct http_files_spec files = {
         .loop = child->loop,
-        .find = find_boot_file,
+        .find = find_path,
         .drained = on_drained,
         .arg = door,
     };

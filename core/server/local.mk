@@ -28,6 +28,7 @@ libslipwayserver_la_SOURCES = \
 	%D%/dhcp-receive.c \
 	%D%/dhcp-rendezvous.c \
 	%D%/dhcp-reply.c \
+	%D%/door-file.c %D%/door-file.h \
 	%D%/door-route.c %D%/door-route.h \
 	%D%/event.c %D%/event.h \
 	%D%/front-door.c %D%/front-door.h \

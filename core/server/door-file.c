@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/server/door-file.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/util/log.h"
+
+static const char *media_type(const char *name)
+{
+    static const struct {
+        const char *ending;
+        const char *type;
+    } types[] = {
+        {".efi", "application/efi"},
+        {".json", "application/json"},
+        {".txt", "text/plain; charset=utf-8"},
+    };
+    size_t length = strlen(name);
+
+    for (size_t i = 0; i < ARRAY_LENGTH(types); i++) {
+        size_t ending = strlen(types[i].ending);
+
+        if (length > ending &&
+            strcmp(name + length - ending, types[i].ending) == 0)
+            return types[i].type;
+    }
+    return "application/octet-stream";
+}
+
+void door_file_find(const struct boot_table *table, const int roots[BOOT_ROOTS],
+                    const char *name, struct http_file *ret)
+{
+    const struct boot_file *file = boot_table_find(table, name);
+    struct err err = ERR_INIT;
+    char hex[DIGEST_HEX_BYTES];
+
+    if (!file)
+        return;
+    ret->fd = boot_file_open(file, roots, &err);
+    if (ret->fd < 0) {
+        log_error("%s", err.text);
+        ret->fd = -1;
+        ret->status = 500;
+        ret->text = "The file is published but cannot be read; "
+                    "the server's log says why.\n";
+        return;
+    }
+    ret->status = 200;
+    ret->length = file->length;
+    ret->type = media_type(file->name);
+    ret->immutable = file->immutable;
+    (void)snprintf(ret->etag, sizeof(ret->etag), "%s",
+                   digest_hex(&file->digest, hex));
+}

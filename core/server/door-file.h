@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A published boot file as the HTTP port serves it. */
+#ifndef CORE_SERVER_DOOR_FILE_H
+#define CORE_SERVER_DOOR_FILE_H
+
+#include "core/boot/boot-table.h"
+#include "core/server/http-files.h"
+
+/* Opens the file of this name; `ret` stays as it is when there is none. */
+void door_file_find(const struct boot_table *table, const int roots[BOOT_ROOTS],
+                    const char *name, struct http_file *ret);
+
+#endif
