@@ -77,4 +77,4 @@ lab_monitor () {
 # lab_wait_stopped NAME SECONDS: until the guest has reset or powered off.
 lab_wait_stopped () { "$top_srcdir/tests/lib/qmp" "$TEST_DIR/$1.qmp" --wait-stopped "$2"; }
 # lab_reset NAME: powers a stopped machine on again, from its firmware.
-lab_reset () { lab_monitor "$1" '{"execute":"system_reset"}' '{"execute":"cont"}' > /dev/null; }
+lab_reset () { "$top_srcdir/tests/lib/qmp" "$TEST_DIR/$1.qmp" --reset; }
