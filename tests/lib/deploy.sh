@@ -62,7 +62,7 @@ deploy_reaches () {
 # deploy_login MACHINE BYTES SECONDS: until a login prompt stands in what the
 # console has printed after its first BYTES.
 deploy_login () {
-  timeout "$3" tail -c "+$(($2 + 1))" -f "$TEST_DIR/$1.console" | grep -a -m 1 -q "${deploy_name:-} login:"
+  "$top_srcdir/tests/lib/wait-text" "$TEST_DIR/$1.console" "$2" "$deploy_name login:" "$3"
 }
 
 # deploy_compare DISK: every chunk outside of the reported ranges is the
