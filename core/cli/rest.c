@@ -259,6 +259,9 @@ static void set_request(struct transfer *t, CURL *curl, const char *body)
         (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
     } else if (request->upload) {
         (void)curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
+        /* An upload comes after minutes of building: the server has closed
+         * the kept connection by then, and a body is not sent twice. */
+        (void)curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, 1L);
         (void)curl_easy_setopt(curl, CURLOPT_UPLOAD_BUFFERSIZE, 1L << 20);
         (void)curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE,
                                (curl_off_t)request->length);

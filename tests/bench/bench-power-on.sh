@@ -27,8 +27,8 @@ deploy_name=vm
 cat > "$TEST_DIR/profile.json" <<'EOF'
 { "name": "debian", "steps": [{"action": "inventory"}], "then": "poweroff" }
 EOF
-slipway profile apply "$TEST_DIR/profile.json" > /dev/null && deploy_start || exit 1
-slipway event list --follow --json > "$TEST_DIR/events.jsonl" < /dev/null &
+slipway profile add "$TEST_DIR/profile.json" > /dev/null && deploy_start || exit 1
+slipway event follow --json > "$TEST_DIR/events.jsonl" < /dev/null &
 at_exit "stop $!"
 from=$(now)
 lab_machine vm ""

@@ -21,7 +21,7 @@ pss_mib () {
 lab_up && site_up || exit 1
 truncate -s 64M "$TEST_DIR/image.raw"
 head -c 32M /dev/urandom | dd of="$TEST_DIR/image.raw" conv=notrunc status=none
-slipway image import sample "$TEST_DIR/image.raw" --no-progress > /dev/null || exit 1
+slipway image import sample "$TEST_DIR/image.raw" > /dev/null || exit 1
 token=$(cat "$SLIPWAY_TOKEN_FILE")
 for i in $(seq 1000); do
   printf 'url = "%s/api/v1/hosts"\nrequest = "POST"\nheader = "Content-Type: application/json"\n' "$SLIPWAY_SERVER"

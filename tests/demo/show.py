@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Shows a deployment while it happens, from slipwayd's events.
 
-    slipway event list --follow --json | show.py TASK PHASES.json
+    slipway event follow --json | show.py TASK PHASES.json
 
 Reads one JSON event a line, draws a line with a bar for each phase, writes how
 long each took to PHASES.json, and ends when the task has ended: status 0 when

@@ -19,35 +19,41 @@ deploy_vendor_action () {
 deploy_profile () {
   deploy_name=host-$(od -An -N4 -tx4 /dev/urandom | tr -d ' ')
   deploy_marker=marker-$(od -An -N8 -tx8 /dev/urandom | tr -d ' ')
+  local further=
+  [ $# -eq 0 ] || further="{\"action\": \"$1\"},"
   cat > "$TEST_DIR/profile.json" <<EOF
 {
   "name": "debian",
   "match": {"arch": ["x86-uefi"]},
   "transport": ["unicast"],
   "steps": [
-    {"action": "inventory"},${1:+
-    {"action": "$1"},}
+    {"action": "inventory"}, $further
     {"action": "install", "with": {"image": "debian-12", "disk": {"select": "smallest", "min": "1 GiB"},
                                    "hostname": "{{host.name}}", "marker": "$deploy_marker"}}
   ],
   "then": "boot-disk"
 }
 EOF
-  slipway profile apply "$TEST_DIR/profile.json"
+  if slipway profile show debian > /dev/null 2>&1; then
+    slipway profile replace "$TEST_DIR/profile.json"
+  else
+    slipway profile add "$TEST_DIR/profile.json"
+  fi
 }
 
 # deploy_disk FILE: an empty disk.
 deploy_disk () { rm -f "$1"; truncate -s 2G "$1"; }
 
-# deploy_start: starts the task; sets $deploy_task.
+# deploy_start: starts the task; sets $deploy_task and $deploy_batch.
 deploy_start () {
-  slipway task start debian --hosts "$deploy_name" --json > "$TEST_DIR/start.json" || return 1
-  deploy_task=$(slipway task list --host "$deploy_name" --json | jq -er '[.. | objects | select(.state? and .id?)][0].id')
+  slipway task start debian --hosts "$deploy_name" --json > "$TEST_DIR/start.json" &&
+    deploy_batch=$(json "$TEST_DIR/start.json" .id) &&
+    deploy_task=$(json "$TEST_DIR/start.json" '.tasks[0].task')
 }
 
 # deploy_wait SECONDS: until the task has ended; fails unless it succeeded.
 deploy_wait () {
-  slipway task wait "$deploy_task" --timeout "${1}s" || { slipway task show "$deploy_task"; return 1; }
+  slipway batch wait "$deploy_batch" --timeout "${1}s" || { slipway task show "$deploy_task"; return 1; }
 }
 
 # deploy_reaches PERMILLE SECONDS: until the install step has come that far, by
@@ -72,7 +78,9 @@ deploy_compare () {
   slipway task show "$deploy_task" --json > "$TEST_DIR/task.json" || return 1
   slipway image show debian-12 --json > "$TEST_DIR/image.json" || return 1
   digest=$(json "$TEST_DIR/image.json" .manifest) || return 1
-  ranges=$(jq -r '[.. | .ranges? // empty] | add // [] | .[] | "\(.[0]):\(.[1])"' "$TEST_DIR/task.json") || return 1
+  # The install step is the last one.
+  slipway task result "$deploy_task" $(($(json "$TEST_DIR/task.json" '.steps | length') - 1)) --json > "$TEST_DIR/result.json" || return 1
+  ranges=$(jq -r '[.. | .ranges? // empty] | add // [] | .[] | "\(.[0]):\(.[1])"' "$TEST_DIR/result.json") || return 1
   [ -n "$ranges" ] || { echo "the install step reported no personalised range"; return 1; }
   # shellcheck disable=SC2086 # one word a range
   "$top_builddir/tests/lib/compare-disk" "$site/state" "$digest" "$1" $ranges || return 1

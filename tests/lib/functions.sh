@@ -47,17 +47,16 @@ fail () {
   [ $# -lt 2 ] || diag "$2"
 }
 
-# ok NAME COMMAND...: the command succeeds.  not_ok: it fails.
-# Not in a subshell: what the command sets and at_exit stays.
+# ok NAME COMMAND...: the command succeeds.  not_ok: it fails.  It runs in this
+# shell, so that a function may leave variables behind.
 ok () {
   local name=$1; shift
-  if "$@" > "$TEST_DIR/ok.output" 2>&1; then pass "$name"
-  else fail "$name" "$* gave status $?: $(cat "$TEST_DIR/ok.output")"; fi
+  if "$@" > "$TEST_DIR/ok.out" 2>&1; then pass "$name"
+  else fail "$name" "$* gave status $?: $(tail -n 30 "$TEST_DIR/ok.out")"; fi
 }
 not_ok () {
   local name=$1; shift
-  if "$@" > "$TEST_DIR/ok.output" 2>&1; then
-    fail "$name" "$* succeeded: $(cat "$TEST_DIR/ok.output")"
+  if "$@" > "$TEST_DIR/ok.out" 2>&1; then fail "$name" "$* succeeded: $(tail -n 30 "$TEST_DIR/ok.out")"
   else pass "$name"; fi
 }
 # is GOT WANTED NAME; like TEXT PATTERN NAME (extended regular expression)

@@ -15,13 +15,13 @@ requires_cache debian-12.img linux-image.deb
 lab_up
 site_up || bail "no site"
 site_engine > "$TEST_DIR/engine.log" 2>&1 || bail "no engine: $(tail -n 3 "$TEST_DIR/engine.log")"
-slipway image import debian-12 "$SLIPWAY_CACHE/debian-12.img" --no-progress > /dev/null || bail "no image"
+slipway image import debian-12 "$SLIPWAY_CACHE/debian-12.img" > /dev/null || bail "no image"
 deploy_profile > /dev/null && slipway host add "$deploy_name" --mac "$(lab_mac vm)" > /dev/null && deploy_start || bail "no task"
 deploy_disk "$TEST_DIR/disk.img"
 lab_machine vm "$TEST_DIR/disk.img"
 
 for permille in 50 250 450 650 850; do
-  slipway event list --follow --json > "$TEST_DIR/events.jsonl" 2> /dev/null < /dev/null &
+  slipway event follow --json > "$TEST_DIR/events.jsonl" 2> /dev/null < /dev/null &
   follower=$!
   deploy_reaches "$permille" 300 || diag "the install was past $permille permille"
   stop "$follower"

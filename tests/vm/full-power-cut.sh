@@ -15,8 +15,8 @@ requires_cache debian-12.img linux-image.deb
 lab_up
 site_up || bail "no site"
 site_engine > "$TEST_DIR/engine.log" 2>&1 || bail "no engine: $(tail -n 3 "$TEST_DIR/engine.log")"
-slipway image import debian-12 "$SLIPWAY_CACHE/debian-12.img" --no-progress > /dev/null || bail "no image"
-slipway event list --follow --json > "$TEST_DIR/events.jsonl" 2> /dev/null < /dev/null &
+slipway image import debian-12 "$SLIPWAY_CACHE/debian-12.img" > /dev/null || bail "no image"
+slipway event follow --json > "$TEST_DIR/events.jsonl" 2> /dev/null < /dev/null &
 at_exit "stop $!"
 
 for permille in 20 120 220 320 420 520 620 720 820 950; do
@@ -38,6 +38,6 @@ for permille in 20 120 220 320 420 520 620 720 820 950; do
   ok "cut at $permille: the disk is the image" deploy_compare "$TEST_DIR/disk.img"
   kill -9 "$machine_pid"
   wait "$machine_pid" 2> /dev/null
-  slipway host remove "$deploy_name" --yes > /dev/null 2>&1
+  slipway host delete "$deploy_name" --yes > /dev/null 2>&1
 done
 done_testing

@@ -15,9 +15,9 @@ requires_cache debian-12.img linux-image.deb
 lab_up
 ok "a site is made and slipwayd starts" site_up
 ok "the engine is built and uploaded" site_engine
-ok "the image is imported" slipway image import debian-12 "$SLIPWAY_CACHE/debian-12.img" --no-progress
+ok "the image is imported" slipway image import debian-12 "$SLIPWAY_CACHE/debian-12.img"
 ok "the vendor's action is built from the template" deploy_vendor_action
-ok "the vendor's action is enabled" slipway plugin enable action hello --machine x86_64
+ok "the vendor's action is enabled" slipway plugin enable action hello
 ok "the profile is accepted" deploy_profile hello
 ok "the host is registered" slipway host add "$deploy_name" --mac "$(lab_mac vm)"
 ok "the task starts" deploy_start
@@ -28,7 +28,7 @@ ok "the task succeeds" deploy_wait 600
 ok "the engine resets the machine" lab_wait_stopped vm 120
 ok "every chunk outside of the personalised ranges is the image's" deploy_compare "$TEST_DIR/disk.img"
 
-slipway host show "$deploy_name" --inventory --json > "$TEST_DIR/inventory.json"
+slipway host inventory "$deploy_name" --json > "$TEST_DIR/inventory.json"
 inventory () { jq -r "$1" "$TEST_DIR/inventory.json"; }
 is "$(inventory '.firmware.kind')" uefi "inventory: the kind of firmware"
 is "$(inventory '.system.serial')" R9-0001 "inventory: the machine's serial number"
