@@ -150,16 +150,29 @@ static void explain_end(struct action_host *host)
     }
 }
 
+/* The plugin's result with the host's own findings beside it, which win.  A
+ * new reference. */
 static json_t *compose_result(struct action_host *host)
 {
     json_t *result = host->result ? json_incref(host->result) : json_object();
 
-    /* The host's own findings stand beside the plugin's and win. */
     if (json_array_size(host->images) > 0)
         (void)json_object_set(result, "images", host->images);
     if (json_array_size(host->personalised) > 0)
         (void)json_object_set(result, "personalised", host->personalised);
-    return result;
+    AUTO_FREE char *text = json_text(result);
+    if (text && strlen(text) <= MESSAGE_MAX_RESULT_BYTES)
+        return result;
+    /* A report that no server takes would end the session. */
+    json_decref(result);
+    if (host->code == 0) {
+        host->code = ERR_TOO_BIG;
+        action_record(host,
+                      "the result of step '%s' is longer than %d bytes and "
+                      "cannot be reported",
+                      host->step->action, MESSAGE_MAX_RESULT_BYTES);
+    }
+    return json_object();
 }
 
 static void finish(struct action_host *host)
@@ -173,6 +186,7 @@ static void finish(struct action_host *host)
     action_stop_images(host);
     action_stop_personalise(host);
     explain_end(host);
+    AUTO_JSON *result = compose_result(host);
     struct action_end end = {
         .code = host->code,
         .disk = host->last_disk,
@@ -186,7 +200,6 @@ static void finish(struct action_host *host)
     }
     host->phase = ACTION_ENDED;
     end.sentence = host->sentence;
-    AUTO_JSON *result = compose_result(host);
     end.result = result;
     host->handlers.done(host->arg, &end);
 }

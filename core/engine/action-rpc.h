@@ -39,7 +39,7 @@
 
 #define ACTION_CHANNEL_FD 3
 #define ACTION_MAX_TEXT_BYTES (16u * 1024 * 1024)
-#define ACTION_MAX_RESULT_BYTES (96u * 1024) /* leaves room in a report */
+#define ACTION_MAX_RESULT_BYTES (120u * 1024) /* leaves room in a report */
 #define ACTION_MAX_FILES 64
 #define ACTION_MAX_FILE_BYTES (1024u * 1024)
 #define ACTION_MAX_ALL_FILES_BYTES (4u * 1024 * 1024)

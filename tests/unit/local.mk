@@ -302,3 +302,9 @@ TESTS += %D%/test-rendezvous
 tests_unit_test_rendezvous_SOURCES = %D%/test-rendezvous.c
 tests_unit_test_rendezvous_LDADD = libslipwayengine.la $(UNIT_LIBS)
 tests_unit_test_rendezvous_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-console
+TESTS += %D%/test-console
+tests_unit_test_console_SOURCES = %D%/test-console.c
+tests_unit_test_console_LDADD = libslipwayengine.la $(UNIT_LIBS)
+tests_unit_test_console_CFLAGS = $(UNIT_CFLAGS)
