@@ -53,6 +53,14 @@ like "$(cat "$SCRIPT_OUT")" "siaddr=$lab_address file=local-x64.efi" "local boot
 like "$(grep 'DHCP ACK' "$TEST_DIR/slipwayd.log" | tail -n 1)" \
   "52:54:00:aa:00:01.*local boot 'local-x64.efi' \(x86-uefi\) because " "the log says what and why"
 
+ok "it fetches that file" in_client one busybox tftp -g -r local-x64.efi -l "$TEST_DIR/fetched" "$lab_address"
+# The worker's event reaches slipwayd a moment later than the file the client.
+ok "the transfer's event comes" wait_line "$TEST_DIR/slipwayd.log" "has received 'local-x64.efi'" 10
+events=$(slipway event list --json)
+event () { json "$events" "[.. | objects | select(.event == \"$1\") | .$2] | .[-1]"; }
+is "$(event host-boot mac) $(event host-boot answer)" "52:54:00:aa:00:01 local boot" "an event says that its firmware was answered"
+is "$(event transfer-done mac)" 52:54:00:aa:00:01 "and another that it has the file"
+
 cat > "$TEST_DIR/dhclient.conf" <<END
 timeout 15;
 END
