@@ -17,13 +17,10 @@ static bool has_variable(const json_t *json)
     if (json_is_string(json))
         return expand_needed(json_string_value(json));
     if (json_is_array(json)) {
-        json_array_foreach (json, i, value)
-            if (has_variable(value))
-                return true;
+        json_array_foreach(json, i, value) if (has_variable(value)) return true;
     } else if (json_is_object(json)) {
-        json_object_foreach ((json_t *)json, key, value)
-            if (has_variable(value))
-                return true;
+        json_object_foreach((json_t *)json, key,
+                            value) if (has_variable(value)) return true;
     }
     return false;
 }
@@ -44,10 +41,11 @@ static int check_keys(const struct param_table *table, const json_t *with,
 {
     const char *key;
     json_t *value;
-    json_object_foreach ((json_t *)with, key, value) {
+    json_object_foreach((json_t *)with, key, value)
+    {
         if (!find_param(table, key))
-            return err_set(err, ERR_INVALID, "%s.%.40s is not known here",
-                           path, key);
+            return err_set(err, ERR_INVALID, "%s.%.40s is not known here", path,
+                           key);
     }
     for (size_t i = 0; i < table->count; i++)
         if ((table->items[i].flags & SLIPWAY_PARAM_REQUIRED) &&
@@ -64,8 +62,8 @@ static int check_step(const struct profile *profile, size_t i,
     const struct param_table *table = NULL;
     uint64_t timeout_ms = 0;
     char path[48];
-    int code = world->action(world->arg, step->action, &table, &timeout_ms,
-                             err);
+    int code =
+        world->action(world->arg, step->action, &table, &timeout_ms, err);
     if (code) {
         (void)err_prefix(err, "$.steps[%zu].action: ", i);
         return ERR_INVALID;

@@ -139,7 +139,8 @@ static json_t *expand_json(const json_t *json, const struct expand_host *host,
         AUTO_JSON *copy = json_object();
         const char *key;
         json_t *value;
-        json_object_foreach ((json_t *)json, key, value) {
+        json_object_foreach((json_t *)json, key, value)
+        {
             snprintf(child, sizeof(child), "%.*s.%.40s", JSON_PATH_BYTES / 2,
                      path, key);
             json_t *entry = expand_json(value, host, child, err);
@@ -152,8 +153,8 @@ static json_t *expand_json(const json_t *json, const struct expand_host *host,
 }
 
 int expand_profile(const struct profile *profile,
-                   const struct expand_host *host,
-                   struct profile **ret_profile, struct err *err)
+                   const struct expand_host *host, struct profile **ret_profile,
+                   struct err *err)
 {
     struct err local = ERR_INIT;
     char path[JSON_PATH_BYTES];

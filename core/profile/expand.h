@@ -26,7 +26,7 @@ int expand_text(const char *text, const struct expand_host *host,
 /* A profile with every text of every `with` expanded; the errors name the
  * JSON path. */
 int expand_profile(const struct profile *profile,
-                   const struct expand_host *host,
-                   struct profile **ret_profile, struct err *err);
+                   const struct expand_host *host, struct profile **ret_profile,
+                   struct err *err);
 
 #endif

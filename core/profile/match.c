@@ -54,7 +54,8 @@ static int match_labels(const struct profile *profile,
 {
     const char *name;
     json_t *want;
-    json_object_foreach (profile->labels, name, want) {
+    json_object_foreach(profile->labels, name, want)
+    {
         const char *has =
             json_string_value(json_object_get(facts->labels, name));
         if (has && strcmp(has, json_string_value(want)) == 0)
@@ -77,8 +78,8 @@ int match_check(const struct profile *profile, const struct match_facts *facts,
         code = match_gate(profile, &profile->vendor, "vendor", facts->vendor,
                           facts, complete, err);
     if (!code)
-        code = match_gate(profile, &profile->product, "product",
-                          facts->product, facts, complete, err);
+        code = match_gate(profile, &profile->product, "product", facts->product,
+                          facts, complete, err);
     if (!code)
         code = match_labels(profile, facts, err);
     return code;

@@ -52,10 +52,10 @@ static json_t *servers_json(const struct plan *plan)
     json_t *list = json_array();
     for (size_t i = 0; i < plan->server_count; i++) {
         const struct plan_server *s = &plan->servers[i];
-        json_array_append_new(
-            list, json_pack("{s:s, s:i, s:i}", "address", s->address,
-                            "tls_port", s->tls_port, "http_port",
-                            s->http_port));
+        json_array_append_new(list,
+                              json_pack("{s:s, s:i, s:i}", "address",
+                                        s->address, "tls_port", s->tls_port,
+                                        "http_port", s->http_port));
     }
     return list;
 }
@@ -142,10 +142,11 @@ static void get_name(struct json_reader *r, const char *key,
 {
     get_text(r, key, out, PLAN_NAME_BYTES);
     if (!r->code &&
-        (!*out || strspn(out, "abcdefghijklmnopqrstuvwxyz0123456789-_") !=
-                      strlen(out)))
-        json_reader_fail(r, key, "is not a name of lower-case letters, digits "
-                                 "and '-'");
+        (!*out ||
+         strspn(out, "abcdefghijklmnopqrstuvwxyz0123456789-_") != strlen(out)))
+        json_reader_fail(r, key,
+                         "is not a name of lower-case letters, digits "
+                         "and '-'");
 }
 
 static void get_digest(struct json_reader *r, const char *key,
@@ -193,8 +194,9 @@ static void get_transports(struct json_reader *r, struct plan *plan)
     for (size_t i = 0; i < count && !r->code; i++) {
         const char *text = json_string_value(json_array_get(list, i));
         if (!text)
-            json_reader_fail(r, "transport", "holds something that is not "
-                                             "text");
+            json_reader_fail(r, "transport",
+                             "holds something that is not "
+                             "text");
         else
             copy_text(r, "transport", text, plan->transport[i],
                       PLAN_NAME_BYTES);
@@ -214,7 +216,8 @@ static void get_images(struct json_reader *r, struct plan_step *step)
     if (r->code)
         return;
     json_reader_member(&images, r, "images");
-    json_object_foreach ((json_t *)object, param, value) {
+    json_object_foreach((json_t *)object, param, value)
+    {
         struct plan_image *image = &step->images[step->image_count];
         struct json_reader one;
         json_reader_member(&one, &images, param);

@@ -16,7 +16,7 @@
 #define PLAN_DOMAIN "slipway-plan-1" /* what a plan's signature begins with */
 #define PLAN_MAX_BYTES (128 * 1024)
 #define PLAN_MAX_TRANSPORTS 4
-#define PLAN_MAX_IMAGES 8 /* of one step */
+#define PLAN_MAX_IMAGES 8  /* of one step */
 #define PLAN_NAME_BYTES 33 /* a plugin's or parameter's name */
 
 struct plan_server {

@@ -111,7 +111,8 @@ static void read_labels(struct json_reader *r, struct profile *p)
     json_t *value;
     if (!labels || r->code)
         return;
-    json_object_foreach ((json_t *)labels, name, value) {
+    json_object_foreach((json_t *)labels, name, value)
+    {
         if (!json_is_string(value)) {
             json_reader_fail(r, "labels",
                              "must give each label a text, but '%.32s' has "
@@ -184,8 +185,8 @@ static void read_profile(struct json_reader *r, struct profile *p)
                          MAX_DESCRIPTION_BYTES);
     (void)json_opt_text(r, "$schema", "");
     read_match(r, p);
-    p->transport_count = read_names(r, "transport", false, p->transport,
-                                    PLAN_MAX_TRANSPORTS);
+    p->transport_count =
+        read_names(r, "transport", false, p->transport, PLAN_MAX_TRANSPORTS);
     if (!r->code && p->transport_count == 0) {
         memcpy(p->transport[0], "unicast", sizeof("unicast"));
         p->transport_count = 1;

@@ -177,8 +177,7 @@ static void got_earlier(void *arg, const struct store_doc *doc,
         return;
     }
     snprintf(key, sizeof(key), "/v1/profile/%.63s",
-             json_string_value(
-                 json_object_get(request_body(b->r), "profile")));
+             json_string_value(json_object_get(request_body(b->r), "profile")));
     store_get(b->server->store, key, got_profile, b);
 }
 
@@ -242,10 +241,9 @@ static void listed(void *arg, const struct store_doc *docs, size_t count,
     json_t *items = json_array();
     for (size_t i = 0; i < count; i++)
         json_array_append_new(items, summary(docs[i].json));
-    route_reply_list(r, items,
-                     more && count ? docs[count - 1].key +
-                                         strlen(BATCH_KEY_PREFIX)
-                                   : NULL);
+    route_reply_list(
+        r, items,
+        more && count ? docs[count - 1].key + strlen(BATCH_KEY_PREFIX) : NULL);
 }
 
 void api_batch_list(struct server *server, struct request *r)

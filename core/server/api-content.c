@@ -21,8 +21,9 @@ static bool get_digest(struct request *r, struct digest *ret)
 
 static void not_named(struct request *r)
 {
-    request_problem(r, "not-found", "the plan of this session does not name "
-                                    "that");
+    request_problem(r, "not-found",
+                    "the plan of this session does not name "
+                    "that");
 }
 
 /* --- manifest ----------------------------------------------------------- */
@@ -77,8 +78,8 @@ static void got_page(void *arg, const void *data, size_t length,
     if (err)
         request_fail(p->r, err);
     else
-        request_reply_bytes(p->r, 200, "application/octet-stream", data,
-                            length, NULL, NULL);
+        request_reply_bytes(p->r, 200, "application/octet-stream", data, length,
+                            NULL, NULL);
     free(p);
 }
 

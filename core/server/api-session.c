@@ -52,8 +52,8 @@ void api_session_hello(struct server *server, struct request *r)
     else if (message_hello_parse(request_body(r), &hello, &err))
         request_fail(r, &err);
     else
-        session_hello(server->sessions, &hello, &key,
-                      request_remote_address(r), welcomed, r);
+        session_hello(server->sessions, &hello, &key, request_remote_address(r),
+                      welcomed, r);
 }
 
 /* --- plan --------------------------------------------------------------- */

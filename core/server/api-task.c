@@ -54,10 +54,9 @@ static void listed(void *arg, const struct store_doc *docs, size_t count,
         else
             json_decref(item);
     }
-    route_reply_list(l->r, items,
-                     more && count ? docs[count - 1].key +
-                                         strlen(TASK_KEY_PREFIX)
-                                   : NULL);
+    route_reply_list(
+        l->r, items,
+        more && count ? docs[count - 1].key + strlen(TASK_KEY_PREFIX) : NULL);
     free(l);
 }
 
@@ -90,8 +89,8 @@ void api_task_list(struct server *server, struct request *r)
 /* --- one task ----------------------------------------------------------- */
 
 /* Reads the task that the path names; false = replied. */
-static bool read_task(struct server *server, struct request *r,
-                      const char *id, store_got *got)
+static bool read_task(struct server *server, struct request *r, const char *id,
+                      store_got *got)
 {
     char key[64];
     if (!message_id_valid(id)) {
@@ -207,9 +206,9 @@ static void got_inventory(void *arg, const struct store_doc *doc,
     if (err)
         request_fail(l->r, err);
     else
-        reply_result(l, doc->json,
-                     (uint64_t)json_integer_value(
-                         json_object_get(where, "step")));
+        reply_result(
+            l, doc->json,
+            (uint64_t)json_integer_value(json_object_get(where, "step")));
     free(l);
 }
 

@@ -66,7 +66,8 @@ static int select_names(const struct batches *batches, const json_t *names,
     if (json_array_size(names) == 0)
         return err_set(err, ERR_INVALID,
                        "$.select.hosts must be a list of names");
-    json_array_foreach (names, i, name) {
+    json_array_foreach(names, i, name)
+    {
         const char *text = json_string_value(name);
         const struct host *host =
             text ? host_find_any(batches->hosts, text) : NULL;
@@ -88,7 +89,8 @@ static bool has_labels(const struct host *host, const json_t *labels)
 {
     const char *key;
     json_t *value;
-    json_object_foreach ((json_t *)labels, key, value) {
+    json_object_foreach((json_t *)labels, key, value)
+    {
         if (!json_equal(value, json_object_get(host->labels, key)))
             return false;
     }
@@ -149,8 +151,9 @@ static int check_all(const struct batches *batches,
         return 0;
     if (s->count == 1)
         return err_set(err, code, "%s", why.text);
-    return err_set(err, code, "%zu of %zu hosts are refused and nothing was "
-                              "started: %s",
+    return err_set(err, code,
+                   "%zu of %zu hosts are refused and nothing was "
+                   "started: %s",
                    refused, s->count, buf_text(&text));
 }
 
@@ -161,7 +164,7 @@ struct starting {
     struct profile *profile;
     json_t *document;
     char by[80];
-    size_t at;       /* the next of its tasks */
+    size_t at; /* the next of its tasks */
     batch_done *done;
     void *arg;
     struct err failure;
@@ -211,8 +214,7 @@ static void task_is_started(void *arg, const struct task *task,
     }
     if (err)
         json_object_set_new(entry, "problem",
-                            json_sprintf("%.*s", MAX_PROBLEM_BYTES,
-                                         err->text));
+                            json_sprintf("%.*s", MAX_PROBLEM_BYTES, err->text));
     s->at++;
     start_next(s);
 }
@@ -242,8 +244,7 @@ static void task_is_there(void *arg, const struct store_doc *doc,
         return;
     }
     const struct task_start start = {
-        s->profile, host,
-        json_string_value(json_object_get(s->document, "id")),
+        s->profile, host, json_string_value(json_object_get(s->document, "id")),
         json_string_value(json_object_get(entry, "task")), s->by};
     task_start(s->batches->tasks, &start, task_is_started, s);
 }
@@ -254,8 +255,8 @@ static void start_next(struct starting *s)
     char key[64];
     if (s->at < json_array_size(tasks)) {
         snprintf(key, sizeof(key), "/v1/task/%.32s",
-                 json_string_value(json_object_get(
-                     json_array_get(tasks, s->at), "task")));
+                 json_string_value(
+                     json_object_get(json_array_get(tasks, s->at), "task")));
         store_get(s->batches->deploy->store, key, task_is_there, s);
         return;
     }
@@ -278,8 +279,7 @@ static void intended(void *arg, uint64_t revision, const struct err *err)
         json_pack("{s:O, s:s, s:i}", "batch",
                   json_object_get(s->document, "id"), "profile",
                   s->profile->name, "hosts",
-                  (int)json_array_size(
-                      json_object_get(s->document, "tasks"))));
+                  (int)json_array_size(json_object_get(s->document, "tasks"))));
     start_next(s);
 }
 
@@ -293,9 +293,9 @@ static json_t *compose(const struct starting *s, const char *id,
     for (size_t i = 0; i < selection->count; i++) {
         seam->random(seam->context, random, sizeof(random));
         hex_format(random, sizeof(random), task);
-        json_array_append_new(
-            tasks, json_pack("{s:s, s:s}", "host", selection->hosts[i]->id,
-                             "task", task));
+        json_array_append_new(tasks,
+                              json_pack("{s:s, s:s}", "host",
+                                        selection->hosts[i]->id, "task", task));
     }
     return json_pack("{s:i, s:s, s:O, s:s, s:I, s:s, s:o}", "schema", 1, "id",
                      id, "profile", s->profile->json, "by", s->by, "created_s",
@@ -367,9 +367,8 @@ static void resume(struct batches *batches, const struct store_doc *doc)
                            .document = json_deep_copy(doc->json),
                            .done = resumed};
     snprintf(s->by, sizeof(s->by), "%.79s", by ? by : "");
-    if (!s->document ||
-        profile_parse(json_object_get(doc->json, "profile"), doc->key,
-                      &s->profile, &err)) {
+    if (!s->document || profile_parse(json_object_get(doc->json, "profile"),
+                                      doc->key, &s->profile, &err)) {
         log_error("Batch document '%s' is damaged: %s", doc->key, err.text);
         json_decref(s->document);
         free(s);
@@ -451,7 +450,8 @@ static void cancel_got(void *arg, const struct store_doc *doc,
         c->first = *err;
     } else {
         c->document = json_incref(doc->json);
-        json_array_foreach (json_object_get(doc->json, "tasks"), i, entry) {
+        json_array_foreach(json_object_get(doc->json, "tasks"), i, entry)
+        {
             const char *id = json_string_value(json_object_get(entry, "task"));
             if (!id || !task_find(c->batches->tasks, id))
                 continue;

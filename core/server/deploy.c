@@ -62,10 +62,9 @@ static int action(void *arg, const char *name,
                        "action %s' does that",
                        name, name);
     if (entry->problem || !entry->info)
-        return err_set(err, ERR_UNSUPPORTED,
-                       "action '%s' cannot be used: %s", name,
-                       entry->problem ? entry->problem
-                                      : "its file cannot be described");
+        return err_set(
+            err, ERR_UNSUPPORTED, "action '%s' cannot be used: %s", name,
+            entry->problem ? entry->problem : "its file cannot be described");
     *ret_params = &entry->info->params;
     *ret_timeout_ms = entry->info->action_timeout_ms;
     return 0;
@@ -227,9 +226,8 @@ static int make_parts(struct deployment *d, struct err *err)
     s->hosts = hosts_new(s->loop, s->store, event, d, err);
     s->tasks = s->hosts ? tasks_new(&d->deploy, s->hosts, err) : NULL;
     d->tickets = s->tasks ? tickets_new(s->tasks, err) : NULL;
-    s->sessions = d->tickets
-                      ? sessions_new(s->tasks, s->hosts, d->tickets, err)
-                      : NULL;
+    s->sessions =
+        d->tickets ? sessions_new(s->tasks, s->hosts, d->tickets, err) : NULL;
     d->batches = s->tasks ? batches_new(s->tasks, s->hosts, err) : NULL;
     if (!d->keeper || !s->sessions || !d->batches)
         return ERR_NO_MEMORY;

@@ -23,11 +23,11 @@ struct deploy {
     void *arg;
     struct loop *loop;
     struct store *store;
-    const char *site_id;                /* 32 hex digits */
-    const char *server_id;              /* this server */
-    const struct signing_key *signing;  /* signs plans */
-    const struct secret_key *secret;    /* the site's; tokens derive from it */
-    const struct plan_server *servers;  /* ours, as engines reach them */
+    const char *site_id;               /* 32 hex digits */
+    const char *server_id;             /* this server */
+    const struct signing_key *signing; /* signs plans */
+    const struct secret_key *secret;   /* the site's; tokens derive from it */
+    const struct plan_server *servers; /* ours, as engines reach them */
     size_t server_count;
 
     /* Something an admin should see; steals `json`. */

@@ -93,8 +93,8 @@ static void add_change(struct change_list *list, enum store_change_kind kind,
                        const char *key)
 {
     char *out = list->keys[list->count];
-    snprintf(out, sizeof(list->keys[0]), "%s%.*s", prefix,
-             HOST_ALIAS_BYTES - 1, key);
+    snprintf(out, sizeof(list->keys[0]), "%s%.*s", prefix, HOST_ALIAS_BYTES - 1,
+             key);
     list->changes[list->count++] =
         (struct store_change){kind, out, json, expected};
 }
@@ -118,8 +118,8 @@ static void add_aliases(struct change_list *list, const struct host *old,
     size_t a = next ? host_record_aliases(next, after) : 0;
     for (size_t i = 0; i < b; i++)
         if (!has_key(after, a, before[i]))
-            add_change(list, STORE_CHANGE_DELETE, NULL, STORE_ANY,
-                       "/v1/alias/", before[i]);
+            add_change(list, STORE_CHANGE_DELETE, NULL, STORE_ANY, "/v1/alias/",
+                       before[i]);
     for (size_t i = 0; i < a; i++)
         if (!has_key(before, b, after[i]))
             add_change(list, STORE_CHANGE_PUT,
@@ -180,7 +180,8 @@ static int merge(json_t *document, const json_t *patch, struct err *err)
     json_t *value;
     if (!json_is_object(patch))
         return err_set(err, ERR_INVALID, "$ must be an object");
-    json_object_foreach ((json_t *)patch, key, value) {
+    json_object_foreach((json_t *)patch, key, value)
+    {
         size_t i = 0;
         while (i < ARRAY_LENGTH(allowed) && strcmp(allowed[i], key) != 0)
             i++;
@@ -311,8 +312,7 @@ void host_learn(struct hosts *hosts, const char *id, const char *arch,
     AUTO_JSON *before = host_record_format(old);
     AUTO_JSON *document = json_deep_copy(before);
     if (facts && document)
-        json_object_update(json_object_get(document, "facts"),
-                           (json_t *)facts);
+        json_object_update(json_object_get(document, "facts"), (json_t *)facts);
     if (arch && *arch && document)
         json_object_set_new(document, "arch", json_string(arch));
     if (!document || host_record_parse(document, &op->next, &op->failure)) {

@@ -26,8 +26,8 @@ struct hosts {
     struct store *store;
     host_event *event;
     void *event_arg;
-    struct table by_id;    /* struct host */
-    struct table by_alias; /* struct host_alias */
+    struct table by_id;      /* struct host */
+    struct table by_alias;   /* struct host_alias */
     struct table by_address; /* struct host: reserved addresses */
     /* Newest first. */
     struct unknown_host unknown[HOSTS_MAX_UNKNOWN];

@@ -55,7 +55,8 @@ static void read_macs(struct json_reader *r, struct host *host)
         json_reader_fail(r, "macs", "has more than %d entries", HOST_MAX_MACS);
         return;
     }
-    json_array_foreach (list, i, entry) {
+    json_array_foreach(list, i, entry)
+    {
         const char *text = json_string_value(entry);
         char *mac = host->macs[host->mac_count];
         if (identity_mac_parse(text ? text : "", mac, &why)) {
@@ -106,7 +107,8 @@ static void read_labels(struct json_reader *r, struct host *host)
                          HOST_MAX_LABELS);
         return;
     }
-    json_object_foreach ((json_t *)labels, name, value) {
+    json_object_foreach((json_t *)labels, name, value)
+    {
         if (!name_good(name, "._-", 64)) {
             json_reader_fail(r, "labels", "has the bad name '%.64s'", name);
             return;

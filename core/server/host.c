@@ -73,9 +73,9 @@ static int enter_aliases(struct hosts *hosts, struct host *host)
             return -1;
         }
     }
-    return host->reserved_address[0] ? table_add(&hosts->by_address,
-                                                 host->reserved_address, host)
-                                     : 0;
+    return host->reserved_address[0]
+               ? table_add(&hosts->by_address, host->reserved_address, host)
+               : 0;
 }
 
 struct host *hosts_enter(struct hosts *hosts, struct host *host)
@@ -93,8 +93,9 @@ struct host *hosts_enter(struct hosts *hosts, struct host *host)
         return NULL;
     }
     if (enter_aliases(hosts, host))
-        log_error("Host '%s' shares a name or address with another host in memory",
-                  host->name);
+        log_error(
+            "Host '%s' shares a name or address with another host in memory",
+            host->name);
     return host;
 }
 
@@ -254,10 +255,10 @@ void host_conflict_seen(struct hosts *hosts, const struct host *mac_host,
     memcpy(hosts->conflict, both, sizeof(both));
     hosts->conflict_ms = now;
     const struct host *other = by_uuid(hosts, uuid);
-    hosts->event(
-        hosts->event_arg, "identity-conflict",
-        json_pack("{s:s, s:s, s:s, s:s}", "host", mac_host->name, "other_host",
-                  other ? other->name : "", "mac", mac, "uuid", uuid));
+    hosts->event(hosts->event_arg, "identity-conflict",
+                 json_pack("{s:s, s:s, s:s, s:s}", "host", mac_host->name,
+                           "other_host", other ? other->name : "", "mac", mac,
+                           "uuid", uuid));
 }
 
 void host_unknown_seen(struct hosts *hosts, const char *mac, const char *uuid,
@@ -294,12 +295,12 @@ json_t *hosts_unknown_json(const struct hosts *hosts)
     json_t *list = json_array();
     for (size_t i = 0; list && i < hosts->unknown_count; i++) {
         const struct unknown_host *u = &hosts->unknown[i];
-        json_array_append_new(
-            list, json_pack("{s:s, s:s, s:s, s:I, s:I, s:I}", "mac", u->mac,
-                            "uuid", u->uuid, "arch", u->arch, "first_s",
-                            (json_int_t)u->first_s, "last_s",
-                            (json_int_t)u->last_s, "count",
-                            (json_int_t)u->count));
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:I, s:I, s:I}",
+                                              "mac", u->mac, "uuid", u->uuid,
+                                              "arch", u->arch, "first_s",
+                                              (json_int_t)u->first_s, "last_s",
+                                              (json_int_t)u->last_s, "count",
+                                              (json_int_t)u->count));
     }
     return list;
 }

@@ -19,8 +19,8 @@
 
 #define HOST_MAX_MACS 8
 #define HOST_MAX_LABELS 32
-#define HOSTS_MAX 20000         /* hosts of one site */
-#define HOSTS_MAX_UNKNOWN 256   /* unknown machines remembered */
+#define HOSTS_MAX 20000       /* hosts of one site */
+#define HOSTS_MAX_UNKNOWN 256 /* unknown machines remembered */
 
 struct hosts;
 
@@ -49,9 +49,8 @@ struct hosts *hosts_new(struct loop *loop, struct store *store,
 void hosts_free(struct hosts *hosts);
 /* Reads all documents; loaded(arg, NULL) once they are in the tables, or the
  * failure. */
-void hosts_load(struct hosts *hosts, void (*loaded)(void *arg,
-                                                    const struct err *err),
-                void *arg);
+void hosts_load(struct hosts *hosts,
+                void (*loaded)(void *arg, const struct err *err), void *arg);
 
 /* NULL when there is none.  Borrowed until the host is deleted. */
 const struct host *host_find(const struct hosts *hosts, const char *id);

@@ -93,8 +93,7 @@ static struct job *job_new(struct keeper *keeper, keep_done *done, void *arg)
 static void submit(struct job *job, void (*work)(void *arg),
                    void (*over)(void *arg))
 {
-    if (!job->err.code &&
-        pool_submit(job->keeper->pool, work, over, job) == 0)
+    if (!job->err.code && pool_submit(job->keeper->pool, work, over, job) == 0)
         return;
     if (!job->err.code)
         (void)err_set(&job->err, ERR_UNAVAILABLE,
@@ -116,9 +115,8 @@ static int seal_and_write(struct job *job, uint8_t *frame, uint8_t *sealed)
                    ? 0
                    : err_set(&job->err, ERR_NO_MEMORY, "out of memory");
     if (!code)
-        code = frame_pack(packer, keeper->secret.epoch, job->text,
-                          job->length, frame, &frame_bytes, &algorithm,
-                          &job->err);
+        code = frame_pack(packer, keeper->secret.epoch, job->text, job->length,
+                          frame, &frame_bytes, &algorithm, &job->err);
     if (!code)
         code = object_seal(&keeper->secret, frame, frame_bytes, sealed,
                            &job->id, &job->err);
@@ -199,8 +197,7 @@ static void get_over(void *arg)
     struct job *job = arg;
     AUTO_JSON *content = NULL;
     if (!job->err.code)
-        content = json_parse(job->text, job->length, KEEP_MAX_BYTES,
-                             &job->err);
+        content = json_parse(job->text, job->length, KEEP_MAX_BYTES, &job->err);
     job->done(job->arg, content, job->err.code ? &job->err : NULL);
     job_free(job);
 }
@@ -218,8 +215,7 @@ void keep_get(struct keeper *keeper, const json_t *reference, keep_done *done,
     job->length = json_get_u64(&r, "bytes", 1, KEEP_MAX_BYTES);
     int code = json_done(&r);
     if (!code && (digest_parse(name, &job->id.name, NULL) ||
-                  hex_parse(key, job->id.key.bytes,
-                            sizeof(job->id.key.bytes))))
+                  hex_parse(key, job->id.key.bytes, sizeof(job->id.key.bytes))))
         (void)err_set(&job->err, ERR_CORRUPT,
                       "the reference of a kept result is damaged");
     submit(job, get_work, get_over);

@@ -96,15 +96,15 @@ static void local_boot(struct policy *policy, struct boot_seen *seen,
     if (!seen)
         return;
     if (again) {
-        bool soon = seen->began_ms &&
-                    now - seen->began_ms < POLICY_LOCAL_WINDOW_MS;
+        bool soon =
+            seen->began_ms && now - seen->began_ms < POLICY_LOCAL_WINDOW_MS;
         seen->locals = soon ? seen->locals + 1 : 1;
         if (seen->locals == POLICY_LOCAL_BOOTS)
-            policy->spec.event(
-                policy->spec.arg, "host-boot-loop",
-                json_pack("{s:s, s:s, s:s, s:i}", "mac", seen->mac, "host",
-                          ret->host_id, "host_name", ret->host_name, "boots",
-                          POLICY_LOCAL_BOOTS));
+            policy->spec.event(policy->spec.arg, "host-boot-loop",
+                               json_pack("{s:s, s:s, s:s, s:i}", "mac",
+                                         seen->mac, "host", ret->host_id,
+                                         "host_name", ret->host_name, "boots",
+                                         POLICY_LOCAL_BOOTS));
     }
     ret->attempt = seen->locals;
 }
@@ -159,8 +159,7 @@ static void decide(void *arg, const struct boot_client *client,
         host_learn(policy->spec.hosts, host->id, client->arch, NULL, NULL, 0);
         known_host(policy, host, seen, again, ret);
     } else if (match == HOST_CONFLICT) {
-        host_conflict_seen(policy->spec.hosts, host, client->mac,
-                           client->uuid);
+        host_conflict_seen(policy->spec.hosts, host, client->mac, client->uuid);
         local_boot(policy, seen, again, ret);
         snprintf(ret->reason, sizeof(ret->reason),
                  "its MAC address and its UUID belong to different hosts");
@@ -187,8 +186,7 @@ static void rendezvous(void *arg, const struct boot_client *client,
     enum host_match match =
         host_identify(policy->spec.hosts, client->mac, client->uuid, &host);
     if (match == HOST_CONFLICT)
-        host_conflict_seen(policy->spec.hosts, host, client->mac,
-                           client->uuid);
+        host_conflict_seen(policy->spec.hosts, host, client->mac, client->uuid);
     else if (match == HOST_KNOWN)
         task = task_of_host(policy->spec.tasks, host->id);
     if (task)
@@ -219,8 +217,7 @@ recognise(void *arg, const struct slipway_boot_request *request)
     return best;
 }
 
-static const char *engine_file(void *arg, const char *machine,
-                               const char *role)
+static const char *engine_file(void *arg, const char *machine, const char *role)
 {
     const struct policy *policy = arg;
     return policy->spec.engine_file
@@ -232,8 +229,7 @@ static const char *engine_file(void *arg, const char *machine,
 static bool reserved(void *arg, const char *address, const char *mac)
 {
     const struct policy *policy = arg;
-    const struct host *host =
-        host_find_reserved(policy->spec.hosts, address);
+    const struct host *host = host_find_reserved(policy->spec.hosts, address);
     if (!host)
         return false;
     for (size_t i = 0; i < host->mac_count; i++)

@@ -44,7 +44,7 @@ static void learn_macs(struct approving *a, const struct session *s)
         snprintf(macs[i], sizeof(macs[i]), "%s", text ? text : "");
     }
     host_learn(a->sessions->hosts, s->host_id, NULL, NULL,
-               (const char (*)[18])macs, count);
+               (const char(*)[18])macs, count);
 }
 
 static void approved(void *arg, struct task *task, const struct err *err)
@@ -124,10 +124,10 @@ json_t *sessions_pending_json(const struct sessions *sessions)
         const struct host *host = host_find(sessions->hosts, s->host_id);
         if (s->pending)
             json_array_append_new(
-                list, json_pack("{s:s, s:s, s:s, s:I}", "session", s->id,
-                                "host", s->host_id, "host_name",
-                                host ? host->name : "", "since_s",
-                                (json_int_t)s->created_s));
+                list,
+                json_pack("{s:s, s:s, s:s, s:I}", "session", s->id, "host",
+                          s->host_id, "host_name", host ? host->name : "",
+                          "since_s", (json_int_t)s->created_s));
     }
     return list;
 }

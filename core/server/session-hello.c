@@ -369,10 +369,10 @@ static void by_ticket(struct joining *j, const struct host *host,
     }
     struct task *task = task_find(sessions->tasks, t->task);
     if (check_ticket(j, t, host, address, &j->failure)) {
-        sessions->deploy->event(
-            sessions->deploy->arg, "ticket-refused",
-            json_pack("{s:s, s:s, s:s}", "host", t->host_id, "address",
-                      address, "sentence", j->failure.text));
+        sessions->deploy->event(sessions->deploy->arg, "ticket-refused",
+                                json_pack("{s:s, s:s, s:s}", "host", t->host_id,
+                                          "address", address, "sentence",
+                                          j->failure.text));
         refuse(j);
     } else if (!task || !task_armed(task) || task->now.attempt != t->attempt) {
         (void)err_set(&j->failure, ERR_DENIED,

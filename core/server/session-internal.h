@@ -17,8 +17,8 @@ struct session_private {
     struct sessions *sessions;
     struct session_poll *poll; /* the one that is open, or NULL */
     struct loop_timer *forget; /* after its task has ended */
-    char told[80];  /* what the last answered poll said, see session.c */
-    uint64_t seen;  /* newest seq of reports that are not state */
+    char told[80]; /* what the last answered poll said, see session.c */
+    uint64_t seen; /* newest seq of reports that are not state */
 };
 
 struct sessions {

@@ -73,8 +73,7 @@ static void load_one(void *arg, const struct store_doc *doc,
     }
     session = session_enter(load->sessions, session);
     if (session && !session_task(session) &&
-        !(session->pending &&
-          task_find(load->sessions->tasks, session->task)))
+        !(session->pending && task_find(load->sessions->tasks, session->task)))
         session_end(session);
 }
 

@@ -134,9 +134,9 @@ static void note_inventory(struct reporting *r, const struct task *task)
         m->step >= task->now.profile->step_count ||
         strcmp(task->now.profile->steps[m->step].action, "inventory") != 0)
         return;
-    AUTO_JSON *facts = json_pack(
-        "{s:{s:s, s:i, s:I}}", "inventory", "task", task->now.id, "step",
-        (int)m->step, "at_s", (json_int_t)sessions_wall_s(r->sessions));
+    AUTO_JSON *facts = json_pack("{s:{s:s, s:i, s:I}}", "inventory", "task",
+                                 task->now.id, "step", (int)m->step, "at_s",
+                                 (json_int_t)sessions_wall_s(r->sessions));
     host_learn(r->sessions->hosts, task->now.host_id, NULL, facts, NULL, 0);
 }
 
@@ -228,8 +228,7 @@ static void work(void *arg)
     const struct deploy *deploy = r->sessions->deploy;
     struct session *session = session_find(r->sessions, r->session);
     const struct task *task = session ? session_task(session) : NULL;
-    if (session &&
-        (m->kind == MESSAGE_PROGRESS || m->kind == MESSAGE_LOG)) {
+    if (session && (m->kind == MESSAGE_PROGRESS || m->kind == MESSAGE_LOG)) {
         note(r->sessions, session, m);
         reporting_end(r, NULL);
     } else if (m->result && task && m->seq > task->now.seq) {

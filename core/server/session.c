@@ -206,8 +206,7 @@ static void compose_answer(const struct session *session,
     if (!task || session->ended || session->pending)
         return;
     ret->cancel = task->now.state == TASK_CANCELLING;
-    if (task->now.state == TASK_RUNNING ||
-        task->now.state == TASK_CANCELLING) {
+    if (task->now.state == TASK_RUNNING || task->now.state == TASK_CANCELLING) {
         renew_plan(sessions, task);
         ret->state = MESSAGE_READY;
         ret->text = (char *)task_plan_text(task->now.plan); /* borrowed */
@@ -281,8 +280,8 @@ struct session_poll *session_plan(struct sessions *sessions,
     session->private_data->poll = poll;
     struct task *lost = session_lost_task(session);
     bool fresh = !session->pending && !lost && has_news(session);
-    poll->timer = loop_timer(loop, fresh ? 0 : SESSION_POLL_MS, poll_over,
-                             poll);
+    poll->timer =
+        loop_timer(loop, fresh ? 0 : SESSION_POLL_MS, poll_over, poll);
     if (lost)
         session_resume(session, lost, NULL, NULL);
     return poll;

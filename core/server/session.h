@@ -14,8 +14,8 @@
 
 #include "core/server/ticket.h"
 
-#define SESSION_PENDING_S 600      /* then a machine boots its disk */
-#define SESSIONS_MAX_PENDING 256   /* that wait for an approval */
+#define SESSION_PENDING_S 600       /* then a machine boots its disk */
+#define SESSIONS_MAX_PENDING 256    /* that wait for an approval */
 #define SESSION_POLL_MS (30 * 1000) /* a plan request is answered by then */
 #define SESSION_AFTER_MS (10 * 60 * 1000) /* kept after its task has ended */
 
@@ -42,8 +42,7 @@ struct sessions *sessions_new(struct tasks *tasks, struct hosts *hosts,
                               struct tickets *tickets, struct err *err);
 void sessions_free(struct sessions *sessions);
 void sessions_load(struct sessions *sessions,
-                   void (*loaded)(void *arg, const struct err *err),
-                   void *arg);
+                   void (*loaded)(void *arg, const struct err *err), void *arg);
 
 typedef void session_welcomed(void *arg, const struct message_welcome *welcome,
                               const struct err *err);
@@ -98,8 +97,7 @@ size_t session_manifests(struct sessions *sessions,
  */
 void session_approve(struct sessions *sessions, const char *host_id,
                      const char *code, const char *by,
-                     void (*done)(void *arg, const struct err *err),
-                     void *arg);
+                     void (*done)(void *arg, const struct err *err), void *arg);
 /* [{"session", "host", "host_name", "since_s"}] that wait for an approval,
  * without the codes, which only the machine's screen shows. */
 json_t *sessions_pending_json(const struct sessions *sessions);

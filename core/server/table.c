@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-
 void table_done(struct table *table)
 {
     free(table->entries);
@@ -44,8 +43,8 @@ int table_add(struct table *table, const char *key, void *value)
         return -1;
     if (table->count == table->capacity) {
         size_t capacity = table->capacity ? table->capacity * 2 : 16;
-        void *entries = reallocarray(table->entries, capacity,
-                                     sizeof(struct table_entry));
+        void *entries =
+            reallocarray(table->entries, capacity, sizeof(struct table_entry));
         if (!entries)
             return -1;
         table->entries = entries;

@@ -25,8 +25,8 @@ struct task_private {
     struct loop_timer *silence; /* running, cancelling: nothing heard */
     struct loop_timer *leaving; /* leaving: until it is over */
     uint64_t heard_ms;
-    unsigned boots;   /* engine boots since it was armed, without session */
-    bool losing;      /* a lost session is queued or being written */
+    unsigned boots; /* engine boots since it was armed, without session */
+    bool losing;    /* a lost session is queued or being written */
 };
 
 struct tasks {

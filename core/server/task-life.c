@@ -34,12 +34,11 @@ void task_tell(struct tasks *tasks, const struct task_record *r,
     deploy->event(
         deploy->arg, event,
         json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:s, s:s}",
-                  "action", r->profile->steps[r->step].action, "task",
-                  r->id, "host", r->host_id, "host_name", r->host_name,
-                  "batch", r->batch, "profile", r->profile->name, "state",
-                  task_state_word(r->state), "attempt", (int)r->attempt,
-                  "step", (int)r->step, "code", r->code, "sentence",
-                  r->sentence));
+                  "action", r->profile->steps[r->step].action, "task", r->id,
+                  "host", r->host_id, "host_name", r->host_name, "batch",
+                  r->batch, "profile", r->profile->name, "state",
+                  task_state_word(r->state), "attempt", (int)r->attempt, "step",
+                  (int)r->step, "code", r->code, "sentence", r->sentence));
 }
 
 /* --- arming and losing -------------------------------------------------- */
@@ -140,8 +139,8 @@ static void silence_over(void *arg)
     uint64_t silent_ms = loop_now_ms(loop) - p->heard_ms;
     p->silence = NULL;
     if (silent_ms < TASK_SILENCE_MS)
-        p->silence = loop_timer(loop, TASK_SILENCE_MS - silent_ms,
-                                silence_over, task);
+        p->silence =
+            loop_timer(loop, TASK_SILENCE_MS - silent_ms, silence_over, task);
     else
         lose(p->tasks, task, "its engine was not heard of for 120 s");
 }

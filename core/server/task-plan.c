@@ -15,8 +15,8 @@ static int add_step(const struct tasks *tasks, const struct task_record *record,
     const struct profile_step *step = &record->profile->steps[i];
     const struct param_table *table;
     uint64_t timeout_ms = 0;
-    int code = deploy->action(deploy->arg, step->action, &table, &timeout_ms,
-                              err);
+    int code =
+        deploy->action(deploy->arg, step->action, &table, &timeout_ms, err);
     if (!code)
         code = deploy->action_digest(deploy->arg, step->action, machine,
                                      &ret->plugin, err);
@@ -30,9 +30,8 @@ static int add_step(const struct tasks *tasks, const struct task_record *record,
         if (image->step != i)
             continue;
         if (ret->image_count == PLAN_MAX_IMAGES)
-            return err_set(err, ERR_TOO_BIG,
-                           "step %u uses more than %d images", i + 1,
-                           PLAN_MAX_IMAGES);
+            return err_set(err, ERR_TOO_BIG, "step %u uses more than %d images",
+                           i + 1, PLAN_MAX_IMAGES);
         struct plan_image *to = &ret->images[ret->image_count++];
         memcpy(to->param, image->param, sizeof(to->param));
         to->manifest = image->manifest;
@@ -61,8 +60,7 @@ static int fill(struct tasks *tasks, const struct task_record *record,
     memcpy(plan->transport, profile->transport, sizeof(plan->transport));
     memcpy(plan->then, profile->then, sizeof(plan->then));
     for (uint32_t i = 0; i < profile->step_count; i++) {
-        int code =
-            add_step(tasks, record, machine, i, &plan->steps[i], err);
+        int code = add_step(tasks, record, machine, i, &plan->steps[i], err);
         plan->step_count = i + 1;
         if (code)
             return code;
@@ -87,8 +85,7 @@ int task_plan_compose(struct tasks *tasks, const struct task_record *record,
     code = plan_sign(text, tasks->deploy->signing, signature, err);
     if (code)
         return code;
-    *ret_plan =
-        json_pack("{s:s, s:s}", "text", text, "signature", signature);
+    *ret_plan = json_pack("{s:s, s:s}", "text", text, "signature", signature);
     return *ret_plan ? 0 : err_set(err, ERR_NO_MEMORY, "out of memory");
 }
 

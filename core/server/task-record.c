@@ -68,10 +68,10 @@ static json_t *images_json(const struct task_record *record)
     for (size_t i = 0; list && i < record->image_count; i++) {
         const struct task_image *image = &record->images[i];
         json_array_append_new(
-            list, json_pack("{s:i, s:s, s:s, s:s}", "step", (int)image->step,
-                            "param", image->param, "reference",
-                            image->reference, "manifest",
-                            digest_hex(&image->manifest, hex)));
+            list,
+            json_pack("{s:i, s:s, s:s, s:s}", "step", (int)image->step, "param",
+                      image->param, "reference", image->reference, "manifest",
+                      digest_hex(&image->manifest, hex)));
     }
     return list;
 }

@@ -33,8 +33,7 @@ static int resolve_image(struct tasks *tasks, struct task_record *record,
     int code = deploy->image(deploy->arg, reference, blob ? "blob" : "disk",
                              &image->manifest, tier, err);
     if (code)
-        return err ? err_prefix(err, "$.steps[%u].with.%s: ", step,
-                                param->name)
+        return err ? err_prefix(err, "$.steps[%u].with.%s: ", step, param->name)
                    : code;
     if (tier_rank(host->tier) < tier_rank(tier))
         return err_set(err, ERR_DENIED,
@@ -45,8 +44,9 @@ static int resolve_image(struct tasks *tasks, struct task_record *record,
                        tier);
     if (strlen(reference) >= sizeof(image->reference) ||
         strlen(param->name) >= sizeof(image->param))
-        return err_set(err, ERR_TOO_BIG, "the image's name '%.40s...' is too "
-                                         "long",
+        return err_set(err, ERR_TOO_BIG,
+                       "the image's name '%.40s...' is too "
+                       "long",
                        reference);
     image->step = step;
     memcpy(image->param, param->name, strlen(param->name) + 1);
@@ -63,8 +63,8 @@ static int resolve_step(struct tasks *tasks, struct task_record *record,
     const struct profile_step *step = &record->profile->steps[i];
     const struct param_table *table;
     uint64_t timeout_ms;
-    int code = deploy->action(deploy->arg, step->action, &table, &timeout_ms,
-                              err);
+    int code =
+        deploy->action(deploy->arg, step->action, &table, &timeout_ms, err);
     for (size_t k = 0; !code && k < table->count; k++) {
         const struct param *param = &table->items[k];
         const char *text =
@@ -232,8 +232,7 @@ static void start_write(struct starting *s)
     struct store_change changes[3] = {
         {STORE_CHANGE_PUT, key, task_record_format(&s->record), STORE_NEW},
         {STORE_CHANGE_PUT, active,
-         json_pack("{s:i, s:s}", "schema", 1, "task", s->record.id),
-         STORE_NEW},
+         json_pack("{s:i, s:s}", "schema", 1, "task", s->record.id), STORE_NEW},
     };
     task_write_fence(s->tasks, &changes[2]);
     store_apply(s->tasks->deploy->store, changes, 3, start_written, s);

@@ -142,8 +142,8 @@ static PRINTF(2, 0) struct store_change *write_add(struct task_writes *writes,
     return change;
 }
 
-void task_write_put(struct task_writes *writes, json_t *json,
-                    uint64_t expected, const char *format, ...)
+void task_write_put(struct task_writes *writes, json_t *json, uint64_t expected,
+                    const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -166,8 +166,8 @@ void task_write_delete(struct task_writes *writes, const char *format, ...)
 
 void task_write_fence(const struct tasks *tasks, struct store_change *change)
 {
-    *change = (struct store_change){STORE_CHANGE_CHECK, tasks->server_key,
-                                    NULL, tasks->epoch};
+    *change = (struct store_change){STORE_CHANGE_CHECK, tasks->server_key, NULL,
+                                    tasks->epoch};
 }
 
 static void writes_drop(struct task_writes *writes)
@@ -266,9 +266,9 @@ static void accept_written(struct task *task, uint64_t revision)
     bool moved = before.state != task->now.state ||
                  before.attempt != task->now.attempt ||
                  strcmp(before.session, task->now.session) != 0;
-    bool step = before.step != task->now.step ||
-                before.steps[before.step].state !=
-                    task->now.steps[before.step].state;
+    bool step =
+        before.step != task->now.step ||
+        before.steps[before.step].state != task->now.steps[before.step].state;
     enum task_state old = before.state;
     task_record_done(&before);
     if (moved || step)
@@ -291,8 +291,8 @@ static void written(void *arg, uint64_t revision, const struct err *err)
             pump_after(task, RETRY_MS);
             return;
         }
-        log_error("Task %s of host '%s' could not be written: %s",
-                  task->now.id, task->now.host_name, err->text);
+        log_error("Task %s of host '%s' could not be written: %s", task->now.id,
+                  task->now.host_name, err->text);
         finish_first(task, err);
     } else {
         accept_written(task, revision);
@@ -314,14 +314,13 @@ static void write_next(struct task *task, struct task_writes *writes)
     size_t count = 0;
     p->next->epoch = p->tasks->epoch;
     snprintf(key, sizeof(key), "/v1/task/%s", p->next->id);
-    changes[count++] = (struct store_change){STORE_CHANGE_PUT, key,
-                                             task_record_format(p->next),
-                                             task->revision};
+    changes[count++] = (struct store_change){
+        STORE_CHANGE_PUT, key, task_record_format(p->next), task->revision};
     task_write_fence(p->tasks, &changes[count++]);
     if (task_state_ended(p->next->state)) {
         snprintf(active, sizeof(active), "/v1/active/%s", p->next->host_id);
-        changes[count++] = (struct store_change){STORE_CHANGE_DELETE, active,
-                                                 NULL, STORE_ANY};
+        changes[count++] =
+            (struct store_change){STORE_CHANGE_DELETE, active, NULL, STORE_ANY};
     }
     for (size_t i = 0; i < writes->count; i++)
         changes[count++] = writes->changes[i];
@@ -343,8 +342,8 @@ static void pump(void *arg)
             return;
         }
         task_record_copy(p->next, &task->now);
-        int code = p->first->decide(p->first->arg, task, p->next, &writes,
-                                    &err);
+        int code =
+            p->first->decide(p->first->arg, task, p->next, &writes, &err);
         if (code == 0) {
             write_next(task, &writes);
             return;

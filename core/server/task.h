@@ -70,21 +70,22 @@ struct task_record {
     uint32_t step;    /* index of the running or last step */
     uint64_t epoch;   /* of the server that wrote this */
     int64_t created_s;
-    int64_t started_s; /* first session; 0 = none yet */
-    int64_t ended_s;   /* 0 = not ended */
+    int64_t started_s;       /* first session; 0 = none yet */
+    int64_t ended_s;         /* 0 = not ended */
     struct profile *profile; /* shared by reference count, expanded */
     struct task_step steps[MESSAGE_MAX_STEPS];
     struct task_image images[MESSAGE_MAX_STEPS];
     size_t image_count;
     char session[MESSAGE_ID_BYTES]; /* current or, when armed again, lost */
     uint64_t seq;                   /* newest report of it that counted */
-    json_t *plan; /* {"text", "signature"} of this attempt, or NULL */
-    char code[32];                     /* failed: "attempts-exhausted", ... */
+    json_t *plan;  /* {"text", "signature"} of this attempt, or NULL */
+    char code[32]; /* failed: "attempts-exhausted", ... */
     char sentence[MESSAGE_TEXT_BYTES]; /* failed: why; leaving: the note */
     char method[16];                   /* how the engine left, "" = not yet */
 };
 
-/* A new session begins: state, session and steps from the start, no plan yet. */
+/* A new session begins: state, session and steps from the start, no plan yet.
+ */
 void task_record_begin(struct task_record *next, const char *session,
                        int64_t now_s);
 
@@ -146,8 +147,8 @@ struct task_writes {
     size_t count;
 };
 /* Adds one; steals json. */
-void task_write_put(struct task_writes *writes, json_t *json,
-                    uint64_t expected, const char *format, ...) PRINTF(4, 5);
+void task_write_put(struct task_writes *writes, json_t *json, uint64_t expected,
+                    const char *format, ...) PRINTF(4, 5);
 void task_write_delete(struct task_writes *writes, const char *format, ...)
     PRINTF(2, 3);
 

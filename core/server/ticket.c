@@ -85,9 +85,9 @@ static json_t *format(const struct ticket *t, const char *session,
 {
     return json_pack("{s:i, s:s, s:s, s:I, s:s, s:I, s:s, s:s, s:b}", "schema",
                      1, "host", t->host_id, "task", t->task, "attempt",
-                     (json_int_t)t->attempt, "address", t->address,
-                     "expires_s", (json_int_t)t->expires_s, "session", session,
-                     "key", key, "frozen", frozen);
+                     (json_int_t)t->attempt, "address", t->address, "expires_s",
+                     (json_int_t)t->expires_s, "session", session, "key", key,
+                     "frozen", frozen);
 }
 
 static void get_text(struct json_reader *r, const char *key, char *out,
@@ -299,11 +299,11 @@ void ticket_issue(struct tickets *tickets, struct task *task,
         return;
     }
     if (outstanding >= TICKETS_PER_HOST) {
-        tickets->deploy->event(
-            tickets->deploy->arg, "ticket-limit",
-            json_pack("{s:s, s:s, s:s, s:s}", "host", task->now.host_id,
-                      "host_name", task->now.host_name, "task", task->now.id,
-                      "address", address));
+        tickets->deploy->event(tickets->deploy->arg, "ticket-limit",
+                               json_pack("{s:s, s:s, s:s, s:s}", "host",
+                                         task->now.host_id, "host_name",
+                                         task->now.host_name, "task",
+                                         task->now.id, "address", address));
         done(arg, NULL);
         return;
     }

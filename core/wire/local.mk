@@ -5,6 +5,8 @@ libslipwaycore_la_SOURCES += \
 	%D%/http-head.c %D%/http-head.h \
 	%D%/http-response.c %D%/http-response.h \
 	%D%/message.c %D%/message.h \
+	%D%/message-member.c %D%/message-member.h \
+	%D%/message-report.c \
 	%D%/tls-identity.c %D%/tls-identity.h \
 	%D%/tls-verify.c \
 	%D%/tls.c %D%/tls.h \

@@ -19,18 +19,18 @@
 #include "core/util/err.h"
 
 #define MESSAGE_PROTOCOL 1
-#define MESSAGE_MAX_BYTES (256 * 1024) /* a body, in both directions */
+#define MESSAGE_MAX_BYTES (256 * 1024)        /* a body, in both directions */
 #define MESSAGE_MAX_RESULT_BYTES (128 * 1024) /* a step's result as text */
 #define MESSAGE_MAX_SERVERS 8
 #define MESSAGE_MAX_MACS 16
 #define MESSAGE_MAX_STEPS 32
 
-#define MESSAGE_ID_BYTES 33      /* 32 hexadecimal digits and the NUL */
-#define MESSAGE_NAME_BYTES 64    /* a host's name */
-#define MESSAGE_TOKEN_BYTES 64   /* base64url of 32 bytes is 43 characters */
-#define MESSAGE_SERVER_BYTES 64  /* "10.0.0.1:7443" */
-#define MESSAGE_FACT_BYTES 65    /* one SMBIOS string */
-#define MESSAGE_TEXT_BYTES 512   /* sentences, notes, log lines */
+#define MESSAGE_ID_BYTES 33         /* 32 hexadecimal digits and the NUL */
+#define MESSAGE_NAME_BYTES 64       /* a host's name */
+#define MESSAGE_TOKEN_BYTES 64      /* base64url of 32 bytes is 43 characters */
+#define MESSAGE_SERVER_BYTES 64     /* "10.0.0.1:7443" */
+#define MESSAGE_FACT_BYTES 65       /* one SMBIOS string */
+#define MESSAGE_TEXT_BYTES 512      /* sentences, notes, log lines */
 #define MESSAGE_SIGNATURE_BYTES 129 /* 128 hexadecimal digits and the NUL */
 
 /* "address:port" of the TLS ports, best first. */
@@ -70,7 +70,7 @@ struct message_welcome {
     char session[MESSAGE_ID_BYTES];
     char token[MESSAGE_TOKEN_BYTES];
     enum message_state state;
-    char code[MESSAGE_NAME_BYTES]; /* words; only when pending */
+    char code[MESSAGE_NAME_BYTES];      /* words; only when pending */
     char host_id[MESSAGE_ID_BYTES];     /* "" = the host is not known */
     char host_name[MESSAGE_NAME_BYTES]; /* "" = it has none */
     char tier[16];
@@ -110,8 +110,8 @@ struct message_report {
     uint32_t permille; /* progress */
     uint64_t bytes_done;
     uint64_t bytes_total; /* 0 = not known */
-    char code[32];   /* step-failed: err_word() of the failure */
-    char level[8];   /* log: "error", "warn", "notice", "info", "debug" */
+    char code[32];        /* step-failed: err_word() of the failure */
+    char level[8];        /* log: "error", "warn", "notice", "info", "debug" */
     char method[16]; /* leaving: "firmware", "reboot", "poweroff", "stay" */
     char text[MESSAGE_TEXT_BYTES]; /* progress and log: text;
                                       step-failed: sentence; leaving: note */

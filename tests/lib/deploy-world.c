@@ -83,8 +83,7 @@ static int image(void *arg, const char *reference, const char *kind,
     const struct world *w = arg;
     assert_string_equal(kind, "disk");
     if (strcmp(reference, "debian-12") != 0)
-        return err_set(err, ERR_NOT_FOUND, "there is no image '%s'",
-                       reference);
+        return err_set(err, ERR_NOT_FOUND, "there is no image '%s'", reference);
     digest_of("debian", 6, ret_manifest);
     memcpy(ret_min_tier, w->min_tier, 16);
     return 0;
@@ -94,8 +93,8 @@ static void keep(void *arg, const json_t *content, deploy_kept *done,
                  void *done_arg)
 {
     struct world *w = arg;
-    AUTO_JSON *reference = json_pack("{s:i}", "number",
-                                     (int)json_array_size(w->kept));
+    AUTO_JSON *reference =
+        json_pack("{s:i}", "number", (int)json_array_size(w->kept));
     json_array_append_new(w->kept, json_deep_copy(content));
     done(done_arg, reference, NULL);
 }
@@ -138,9 +137,8 @@ void world_boot(struct world *w)
     struct err err = ERR_INIT;
     w->loop = loop_new(w->seam, &err);
     assert_non_null(w->loop);
-    assert_int_equal(store_new(w->loop, w->plugin, "-", "test", &w->store,
-                               &err),
-                     0);
+    assert_int_equal(
+        store_new(w->loop, w->plugin, "-", "test", &w->store, &err), 0);
     w->deploy.loop = w->loop;
     w->deploy.store = w->store;
     w->hosts = hosts_new(w->loop, w->store, event, w, &err);
@@ -220,9 +218,9 @@ void world_new(struct world *w, uint64_t seed)
         .keep = keep,
     };
     world_boot(w);
-    AUTO_JSON *spec = json_pack("{s:s, s:[s], s:s, s:{s:s}}", "name", "lab-01",
-                                "macs", WORLD_MAC, "uuid", WORLD_UUID,
-                                "labels", "room", "12");
+    AUTO_JSON *spec =
+        json_pack("{s:s, s:[s], s:s, s:{s:s}}", "name", "lab-01", "macs",
+                  WORLD_MAC, "uuid", WORLD_UUID, "labels", "room", "12");
     w->ready = false;
     host_create(w->hosts, spec, created, w);
     world_settle(w);
@@ -254,9 +252,8 @@ unsigned world_events(const struct world *w, const char *id)
     unsigned count = 0;
     size_t i;
     json_t *entry;
-    json_array_foreach (w->events, i, entry)
-        count += strcmp(json_string_value(json_object_get(entry, "event")),
-                        id) == 0;
+    json_array_foreach(w->events, i, entry) count +=
+        strcmp(json_string_value(json_object_get(entry, "event")), id) == 0;
     return count;
 }
 
@@ -490,9 +487,9 @@ bool engine_report(struct engine *e, enum message_report_kind kind,
 void engine_up(struct engine *e)
 {
     char ticket[MESSAGE_TOKEN_BYTES];
-    assert_int_equal(world_firmware(e->world, WORLD_MAC,
-                                    SLIPWAY_BOOT_DHCP_DISCOVER),
-                     SLIPWAY_INTENT_ENGINE);
+    assert_int_equal(
+        world_firmware(e->world, WORLD_MAC, SLIPWAY_BOOT_DHCP_DISCOVER),
+        SLIPWAY_INTENT_ENGINE);
     assert_true(world_ticket(e->world, e->address, ticket));
     if (!engine_hello(e, ticket))
         fail_msg("%s", e->err.text);

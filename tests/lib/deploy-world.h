@@ -34,9 +34,9 @@ struct world {
     struct batches *batches;
     struct policy *policy;
     struct dhcp_policy dhcp;
-    json_t *events;  /* array of {"event": id, ...} in order */
-    json_t *audits;  /* array of actions */
-    json_t *kept;    /* what deploy.keep was given: an array */
+    json_t *events;    /* array of {"event": id, ...} in order */
+    json_t *audits;    /* array of actions */
+    json_t *kept;      /* what deploy.keep was given: an array */
     char min_tier[16]; /* of the image */
     bool ready;
 };

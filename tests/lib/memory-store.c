@@ -210,9 +210,8 @@ static void get(void *handle, const char *name, slipway_store_got *got,
                 void *arg)
 {
     const struct key *key = find(name);
-    struct answer *a =
-        answer_new(handle, key ? SLIPWAY_STORE_OK : SLIPWAY_STORE_NOTFOUND,
-                   arg);
+    struct answer *a = answer_new(
+        handle, key ? SLIPWAY_STORE_OK : SLIPWAY_STORE_NOTFOUND, arg);
     a->got = got;
     if (key)
         add_item(a, key);

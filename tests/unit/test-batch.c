@@ -77,8 +77,7 @@ static struct outcome start(struct world *w, json_t *select)
 static void test_by_names_and_by_labels(void **state)
 {
     struct world *w = *state;
-    struct outcome o = start(
-        w, json_pack("{s:{s:s}}", "labels", "room", "12"));
+    struct outcome o = start(w, json_pack("{s:{s:s}}", "labels", "room", "12"));
     assert_true(o.answered);
     assert_int_equal(o.err.code, 0);
     assert_int_equal(o.tasks, HOSTS);

@@ -90,8 +90,7 @@ static void test_there_and_back(void **state)
 
 static void flip(const struct fixture *f, const json_t *reference)
 {
-    const char *name =
-        json_string_value(json_object_get(reference, "object"));
+    const char *name = json_string_value(json_object_get(reference, "object"));
     char path[512], byte;
     snprintf(path, sizeof(path), "%s/objects/%.2s/%s", f->dir, name, name);
     chmod(path, 0600);

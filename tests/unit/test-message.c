@@ -39,9 +39,9 @@ static void hello_refused(const char *member, json_t *value,
 {
     struct err err = ERR_INIT;
     struct message_hello back;
-    AUTO_JSON *json = json_pack(
-        "{s:i, s:{s:s, s:s}, s:{s:[s]}}", "protocol", 1, "engine", "version",
-        "1", "machine", "x86_64", "facts", "macs", "52:54:00:12:34:56");
+    AUTO_JSON *json = json_pack("{s:i, s:{s:s, s:s}, s:{s:[s]}}", "protocol", 1,
+                                "engine", "version", "1", "machine", "x86_64",
+                                "facts", "macs", "52:54:00:12:34:56");
     assert_int_equal(message_hello_parse(json, &back, &err), 0);
     json_object_set_new(json_object_get(json, "facts"), member, value);
     assert_int_equal(message_hello_parse(json, &back, &err), ERR_INVALID);
@@ -145,9 +145,8 @@ static void test_reports(void **state)
                                                    .text = "writing"});
     report_there_and_back(
         &(struct message_report){.kind = MESSAGE_STEP_DONE, .result = result});
-    report_there_and_back(&(struct message_report){.kind = MESSAGE_STEP_FAILED,
-                                                   .code = "io",
-                                                   .text = "a disk failed"});
+    report_there_and_back(&(struct message_report){
+        .kind = MESSAGE_STEP_FAILED, .code = "io", .text = "a disk failed"});
     report_there_and_back(&(struct message_report){
         .kind = MESSAGE_LEAVING, .method = "firmware", .text = "note"});
     report_there_and_back(&(struct message_report){
@@ -161,10 +160,10 @@ static void test_results_are_bounded(void **state)
     struct message_report back;
     char *text = calloc(1, MESSAGE_MAX_RESULT_BYTES + 1);
     memset(text, 'x', MESSAGE_MAX_RESULT_BYTES);
-    AUTO_JSON *json = json_pack("{s:s, s:i, s:s, s:i, s:s, s:i, s:{s:s}}",
-                                "session", ID, "seq", 1, "task", ID, "attempt",
-                                1, "kind", "step-done", "step", 0, "result",
-                                "a", text);
+    AUTO_JSON *json =
+        json_pack("{s:s, s:i, s:s, s:i, s:s, s:i, s:{s:s}}", "session", ID,
+                  "seq", 1, "task", ID, "attempt", 1, "kind", "step-done",
+                  "step", 0, "result", "a", text);
     free(text);
     assert_int_equal(message_report_parse(json, &back, &err), ERR_INVALID);
     assert_non_null(strstr(err.text, "$.result is larger"));
@@ -176,12 +175,16 @@ static void test_authorization(void **state)
     char header[MESSAGE_AUTHORIZATION_BYTES];
     char session[MESSAGE_ID_BYTES], token[MESSAGE_TOKEN_BYTES];
     message_authorization_format(ID, "abc_-", header);
-    assert_int_equal(
-        message_authorization_parse(header, session, token, NULL), 0);
+    assert_int_equal(message_authorization_parse(header, session, token, NULL),
+                     0);
     assert_string_equal(session, ID);
     assert_string_equal(token, "abc_-");
     static const char *const wrong[] = {
-        "", "Bearer x", "Slipway ", "Slipway " ID, "Slipway " ID ".",
+        "",
+        "Bearer x",
+        "Slipway ",
+        "Slipway " ID,
+        "Slipway " ID ".",
         "Slipway 0123456789ABCDEF0123456789abcdef.x",
     };
     for (size_t i = 0; i < ARRAY_LENGTH(wrong); i++)

@@ -61,10 +61,10 @@ static void test_an_armed_task_loads_the_engine(void **state)
     assert_int_equal(ask(w, WORLD_MAC, "", "x86-uefi").intent, ENGINE);
     /* By its UUID, through another port and in the other byte order. */
     assert_int_equal(ask(w, STRANGER, WORLD_UUID, "x86-uefi").intent, ENGINE);
-    assert_int_equal(ask(w, STRANGER, "44332211-6655-8877-99aa-bbccddeeff00",
-                         "x86-uefi")
-                         .intent,
-                     ENGINE);
+    assert_int_equal(
+        ask(w, STRANGER, "44332211-6655-8877-99aa-bbccddeeff00", "x86-uefi")
+            .intent,
+        ENGINE);
     /* An installed system that asks for an address is no firmware. */
     assert_int_equal(ask(w, WORLD_MAC, "", "").intent, 0);
 }
@@ -74,15 +74,15 @@ static void test_strangers_boot_their_disk_and_are_told_once(void **state)
     struct world *w = *state;
     for (int i = 0; i < 3; i++) {
         assert_int_equal(ask(w, STRANGER, "", "x86-uefi").intent, LOCAL);
-        assert_int_equal(
-            world_firmware(w, STRANGER, SLIPWAY_BOOT_DHCP_REQUEST), LOCAL);
+        assert_int_equal(world_firmware(w, STRANGER, SLIPWAY_BOOT_DHCP_REQUEST),
+                         LOCAL);
     }
     assert_int_equal(world_events(w, "host-unknown"), 1);
     AUTO_JSON *list = hosts_unknown_json(w->hosts);
     assert_int_equal(json_array_size(list), 1);
-    assert_int_equal(json_integer_value(json_object_get(
-                         json_array_get(list, 0), "count")),
-                     6);
+    assert_int_equal(
+        json_integer_value(json_object_get(json_array_get(list, 0), "count")),
+        6);
 }
 
 static void test_strangers_are_bounded(void **state)
@@ -142,9 +142,9 @@ static void test_uuids_that_many_machines_share(void **state)
     };
     const struct host *host = NULL;
     for (size_t i = 0; i < ARRAY_LENGTH(shared); i++) {
-        assert_int_equal(create(w, json_pack("{s:s, s:s}", "name", "x", "uuid",
-                                             shared[i])),
-                         ERR_INVALID);
+        assert_int_equal(
+            create(w, json_pack("{s:s, s:s}", "name", "x", "uuid", shared[i])),
+            ERR_INVALID);
         assert_int_equal(host_identify(w->hosts, WORLD_MAC, shared[i], &host),
                          HOST_KNOWN);
         assert_int_equal(host_identify(w->hosts, STRANGER, shared[i], &host),
@@ -161,8 +161,8 @@ static void test_two_hosts_never_share_a_name(void **state)
     assert_int_equal(create(w, json_pack("{s:s, s:[s]}", "name", "lab-02",
                                          "macs", "52-54-00-00-00-01")),
                      ERR_CONFLICT);
-    assert_int_equal(create(w, json_pack("{s:s, s:s}", "name", "lab-02",
-                                         "uuid", WORLD_UUID)),
+    assert_int_equal(create(w, json_pack("{s:s, s:s}", "name", "lab-02", "uuid",
+                                         WORLD_UUID)),
                      ERR_CONFLICT);
     assert_int_equal(create(w, json_pack("{s:s}", "name", "lab-02")),
                      ERR_INVALID);
@@ -174,8 +174,8 @@ static void test_a_change_moves_the_aliases(void **state)
 {
     struct world *w = *state;
     int result = 0;
-    AUTO_JSON *patch = json_pack("{s:s, s:[s]}", "name", "lab-99", "macs",
-                                 STRANGER);
+    AUTO_JSON *patch =
+        json_pack("{s:s, s:[s]}", "name", "lab-99", "macs", STRANGER);
     char id[MESSAGE_ID_BYTES];
     memcpy(id, world_host(w)->id, sizeof(id));
     uint64_t revision = world_host(w)->revision;

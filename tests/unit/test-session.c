@@ -366,9 +366,8 @@ static void test_only_what_the_plan_names(void **state)
     engine_up(&f->e);
     message_authorization_format(f->e.welcome.session, f->e.welcome.token,
                                  header);
-    assert_int_equal(session_authenticate(f->w.sessions, header, &f->e.key, &s,
-                                          NULL),
-                     0);
+    assert_int_equal(
+        session_authenticate(f->w.sessions, header, &f->e.key, &s, NULL), 0);
     assert_true(session_may_fetch_plugin(f->w.sessions, s, &plugin));
     assert_false(session_may_fetch_plugin(f->w.sessions, s, &other));
     assert_true(session_may_fetch_manifest(f->w.sessions, s, &manifest));

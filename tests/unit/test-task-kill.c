@@ -38,8 +38,7 @@ static bool revive(struct world *w)
     return died;
 }
 
-static void batch_started(void *arg, const json_t *batch,
-                          const struct err *err)
+static void batch_started(void *arg, const json_t *batch, const struct err *err)
 {
     (void)arg;
     (void)batch;
@@ -63,8 +62,7 @@ static void start(struct world *w, char ret_task[MESSAGE_ID_BYTES])
         world_settle(w);
     const char *text = memory_store_value("/v1/batch/" BATCH);
     AUTO_JSON *batch = json_parse(text, strlen(text), 1 << 20, NULL);
-    const json_t *entry =
-        json_array_get(json_object_get(batch, "tasks"), 0);
+    const json_t *entry = json_array_get(json_object_get(batch, "tasks"), 0);
     snprintf(ret_task, MESSAGE_ID_BYTES, "%s",
              json_string_value(json_object_get(entry, "task")));
 }

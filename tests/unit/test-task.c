@@ -110,9 +110,9 @@ static void test_a_closed_connection_ends_leaving_at_once(void **state)
     do_steps(&f->e);
     message_authorization_format(f->e.welcome.session, f->e.welcome.token,
                                  header);
-    assert_int_equal(session_authenticate(f->w.sessions, header, &f->e.key,
-                                          &session, NULL),
-                     0);
+    assert_int_equal(
+        session_authenticate(f->w.sessions, header, &f->e.key, &session, NULL),
+        0);
     struct session_poll *poll =
         session_plan(f->w.sessions, session, never, NULL);
     assert_true(engine_report(&f->e, MESSAGE_LEAVING, 0, false));
@@ -394,9 +394,9 @@ static void test_what_a_start_refuses(void **state)
     assert_non_null(strstr(err.text, "tier 'console'"));
     strcpy(f->w.min_tier, "network");
     json_object_set_new(profile->steps[1].with, "image", json_string("other"));
-    assert_int_equal(task_start_check(f->w.tasks, &start, &err),
-                     ERR_NOT_FOUND);
-    json_object_set_new(profile->steps[1].with, "image", json_string("debian-12"));
+    assert_int_equal(task_start_check(f->w.tasks, &start, &err), ERR_NOT_FOUND);
+    json_object_set_new(profile->steps[1].with, "image",
+                        json_string("debian-12"));
     json_object_set_new(profile->steps[1].with, "grow", json_true());
     assert_int_equal(task_start_check(f->w.tasks, &start, &err), ERR_INVALID);
     assert_non_null(strstr(err.text, "grow"));
