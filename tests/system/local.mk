@@ -32,3 +32,5 @@ dist_check_SCRIPTS += %D%/engine-build.sh
 TESTS += %D%/engine-build.sh
 dist_check_SCRIPTS += %D%/task-deploy.sh
 TESTS += %D%/task-deploy.sh
+dist_check_SCRIPTS += %D%/http-port.sh
+TESTS += %D%/http-port.sh
