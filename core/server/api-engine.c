@@ -104,6 +104,7 @@ static void part_over(struct receiving *v)
 {
     if (--v->pending > 0)
         return;
+    published_receive_end(v->server);
     if (v->code)
         request_fail(v->r, &v->err);
     else if (v->upload_err.code)
@@ -162,8 +163,14 @@ void api_engine_file(struct server *server, struct request *r)
                         (unsigned long long)length);
         return;
     }
+    if (!published_receive_begin(server)) {
+        request_problem(r, "unavailable", "another file of an engine build is "
+                        "being received; try again when it is done");
+        return;
+    }
     struct receiving *v = receiving_new(server, r);
     if (!v || pipe2(ends, O_CLOEXEC) < 0) {
+        published_receive_end(server);
         free(v);
         request_problem(r, "internal", "no memory or descriptor for an upload");
         return;
@@ -172,6 +179,7 @@ void api_engine_file(struct server *server, struct request *r)
     if (pool_submit(server->pool, receive, on_received, v) < 0) {
         (void)close(ends[0]);
         (void)close(ends[1]);
+        published_receive_end(server);
         free(v);
         request_problem(r, "unavailable", "the server is busy; try again");
         return;

@@ -69,6 +69,7 @@ libslipwayserver_la_SOURCES = \
 	%D%/site-ca.c %D%/site-ca.h \
 	%D%/sockets.c %D%/sockets.h \
 	%D%/store.c %D%/store.h \
+	%D%/store-care.c \
 	%D%/store-internal.h \
 	%D%/store-write.c \
 	%D%/token.c %D%/token.h \

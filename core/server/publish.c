@@ -2,6 +2,7 @@
 /* Boot files of plugins and engine builds: see publish.h. */
 #include "core/server/publish.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 struct published {
     int roots[BOOT_ROOTS]; /* -1 = that folder is not there */
     json_t *engines;       /* machine -> document */
+    bool receiving;
 };
 
 static int open_root(const char *path)
@@ -65,6 +67,52 @@ int published_roots(const struct server *server, int ret[BOOT_ROOTS])
 int published_folder(const struct server *server)
 {
     return server->published->roots[BOOT_ROOT_STATE];
+}
+
+bool published_receive_begin(struct server *server)
+{
+    bool free_now = !server->published->receiving;
+    server->published->receiving = true;
+    return free_now;
+}
+
+void published_receive_end(struct server *server)
+{
+    server->published->receiving = false;
+}
+
+static bool is_current(const struct server *server, const char *sha256)
+{
+    const char *machine;
+    json_t *document, *file;
+    size_t i;
+    json_object_foreach (server->published->engines, machine, document)
+        json_array_foreach (json_object_get(document, "files"), i, file) {
+            const char *have =
+                json_string_value(json_object_get(file, "sha256"));
+            if (have && strcmp(have, sha256) == 0)
+                return true;
+        }
+    return false;
+}
+
+void published_sweep(const struct server *server)
+{
+    int folder = published_folder(server);
+    int copy = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *stream = copy >= 0 ? fdopendir(copy) : NULL;
+    const struct dirent *entry;
+    if (!stream) {
+        if (copy >= 0)
+            (void)close(copy);
+        return; /* what is left over does no harm */
+    }
+    while ((entry = readdir(stream)))
+        if (entry->d_name[0] != '.' && !is_current(server, entry->d_name) &&
+            unlinkat(folder, entry->d_name, 0) == 0)
+            log_info("removed 'boot/%s', which belongs to no current engine",
+                     entry->d_name);
+    (void)closedir(stream);
 }
 
 /* Length and digest of what is there. */

@@ -43,6 +43,12 @@ void published_free(struct server *server);
 /* Duplicates of the boot table's folders, -1 = not there; the result is that
  * of STATE_DIR/boot. */
 int published_roots(const struct server *server, int ret[BOOT_ROOTS]);
+/* One file is received at a time, since it holds a pool thread: false = one is
+ * being received. */
+bool published_receive_begin(struct server *server);
+void published_receive_end(struct server *server);
+/* Once the documents are read: removes what belongs to no current build. */
+void published_sweep(const struct server *server);
 /* STATE_DIR/boot, to open files below. */
 int published_folder(const struct server *server);
 

@@ -65,10 +65,13 @@ static void on_engine(void *arg, const struct store_doc *doc,
 {
     struct serve *serve = arg;
     struct err why = ERR_INIT;
-    if (!doc)
+    if (!doc) {
+        if (!err)
+            published_sweep(&serve->server);
         next(serve, err);
-    else if (publish_engine(&serve->server, doc->json, &why) < 0)
+    } else if (publish_engine(&serve->server, doc->json, &why) < 0) {
         complain(serve, "plugin-refused", doc->key, &why);
+    }
 }
 
 static void load_tokens(struct serve *serve)

@@ -36,6 +36,7 @@
 #define POOL_THREADS 3
 #define POOL_QUEUE 512
 #define HOUR_MS (3600 * 1000)
+#define KEPT_REVISIONS 10000 /* of the store, for watches */
 
 /* Tells systemd, when it started us. */
 static void notify(const char *state)
@@ -201,6 +202,7 @@ static void each_hour(void *arg)
 {
     struct serve *serve = arg;
     operations_expire(&serve->server);
+    store_compact(serve->server.store, KEPT_REVISIONS);
     serve->hourly = loop_timer(serve->server.loop, HOUR_MS, each_hour, serve);
 }
 

@@ -103,6 +103,10 @@ struct store_change {
 void store_apply(struct store *store, struct store_change *changes,
                  size_t count, store_done *done, void *arg);
 
+/* Forgets the history of changes but for the newest `keep` revisions.  Nobody
+ * is told: it is done again the next time. */
+void store_compact(struct store *store, uint64_t keep);
+
 /* OK when the store can be read and written just now. */
 void store_health(struct store *store, store_done *done, void *arg);
 
