@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 EXTRA_DIST += \
 	%D%/architecture.md \
+	%D%/tests.md \
 	%D%/image-format.md \
 	%D%/wire.md

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 TESTS += \
 	%D%/test-cross-i686.sh \
+	%D%/test-docs.sh \
 	%D%/test-includes.sh \
 	%D%/test-needed.sh \
 	%D%/test-source.sh \
@@ -8,6 +9,7 @@ TESTS += \
 	%D%/test-template.sh
 EXTRA_DIST += \
 	%D%/test-cross-i686.sh \
+	%D%/test-docs.sh \
 	%D%/test-includes.sh \
 	%D%/test-needed.sh \
 	%D%/test-source.sh \
