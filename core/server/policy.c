@@ -156,7 +156,9 @@ static void decide(void *arg, const struct boot_client *client,
     struct boot_seen *seen = seen_get(policy, client->mac, now);
     bool again = seen && begins_boot(seen, request_kind, now);
     if (match == HOST_KNOWN) {
-        host_learn(policy->spec.hosts, host->id, client->arch, NULL, NULL, 0);
+        if (strcmp(host->arch, client->arch) != 0)
+            host_learn(policy->spec.hosts, host->id, client->arch, NULL, NULL,
+                       0);
         known_host(policy, host, seen, again, ret);
     } else if (match == HOST_CONFLICT) {
         host_conflict_seen(policy->spec.hosts, host, client->mac, client->uuid);
