@@ -9,7 +9,7 @@ mkdir -p "$TEST_DIR/build"
 cd "$TEST_DIR/build" || exit 1
 # A source folder that is configured itself cannot be built from elsewhere.
 source=$top_srcdir
-if [ -e "$top_srcdir/config.status" ]; then skip_all "the source folder is configured itself"; fi
+if [ -e "$top_srcdir/config.status" ]; then skip_expected "the source folder is configured itself"; fi
 ok "configure for i686" "$source/tests/lib/configure-i686" "$source" "$SLIPWAY_CACHE/sysroot-i386" --quiet --enable-werror
 ok "make" make -s -j2 all
 like "$(readelf -h slipway-engine)" 'Class: *ELF32' "the engine is a 32-bit program"

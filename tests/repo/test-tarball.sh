@@ -5,7 +5,7 @@
 # limit: 300
 . "${top_srcdir:-.}/tests/lib/functions.sh"
 requires git
-git -C "$top_srcdir" rev-parse --git-dir > /dev/null 2>&1 || skip_all "this is an unpacked tarball, not a checkout"
+git -C "$top_srcdir" rev-parse --git-dir > /dev/null 2>&1 || skip_expected "this is an unpacked tarball, not a checkout"
 [ -e "$top_builddir/Makefile" ] || skip_all "no configured build folder"
 
 make -s -C "$top_builddir" distdir distdir="$TEST_DIR/tarball" > "$TEST_DIR/distdir.log" 2>&1 ||
