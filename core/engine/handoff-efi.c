@@ -3,7 +3,6 @@
 
 #include <blkid.h>
 #include <dirent.h>
-#include <efivar.h>
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <stdio.h>
@@ -11,11 +10,11 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 
+#include "core/engine/efi-variables.h"
 #include "core/util/buf.h"
 #include "core/util/bytes.h"
 #include "core/util/crypto.h"
 #include "core/util/log.h"
-#include "core/util/num.h"
 
 #define ESP_TYPE "c12a7328-f81f-11d2-ba4b-00a0c93ec93b"
 #if defined(__x86_64__)
@@ -28,11 +27,7 @@
 #define EFI_SUFFIX "NONE"
 #endif
 #define MOUNT_POINT "/mnt"
-#define VARIABLE_FLAGS                                                         \
-    (EFI_VARIABLE_NON_VOLATILE | EFI_VARIABLE_BOOTSERVICE_ACCESS |             \
-     EFI_VARIABLE_RUNTIME_ACCESS)
 #define ENTRIES_MAX 0x10000
-#define ORDER_MAX 1024 /* entries of BootOrder */
 
 /* ------------------------------------------------------ the partition */
 
@@ -234,108 +229,96 @@ bool efi_option_named(const uint8_t *option, size_t length,
 
 /* -------------------------------------------------- firmware variables */
 
-/* 0 when `name` is "Boot" and four hexadecimal digits. */
-static int entry_number(const char *name, uint64_t *ret)
-{
-    if (strncmp(name, "Boot", 4) || strlen(name) != 8)
-        return -1;
-    return num_parse_hex(name + 4, 0xffff, ret, NULL);
-}
-
 struct entries {
+    int folder_fd;
+    const char *description;
+    const uint8_t *option;
+    size_t length;
     uint8_t used[ENTRIES_MAX / 8];
     bool found; /* one has our description */
     uint16_t number;
     bool same; /* and our content */
 };
 
-static void look_at_entry(struct entries *entries, const char *name,
-                          uint16_t number, const char *description,
-                          const uint8_t *option, size_t length)
+static void entry_name(uint16_t number, char name[16])
 {
-    uint8_t *data = NULL;
-    size_t size = 0;
-    uint32_t attributes = 0;
-    entries->used[number / 8] |= (uint8_t)(1u << (number % 8));
-    if (efi_get_variable(EFI_GLOBAL_GUID, name, &data, &size, &attributes))
+    (void)snprintf(name, 16, "Boot%04X", number);
+}
+
+static void look_at_entry(void *arg, uint16_t number)
+{
+    struct entries *e = arg;
+    AUTO_BUF value = BUF_INIT(2 * EFI_VALUE_MAX);
+    char name[16];
+    entry_name(number, name);
+    e->used[number / 8] |= (uint8_t)(1u << (number % 8));
+    if (e->found || efi_variable_read(e->folder_fd, name, &value, NULL) ||
+        !efi_option_named(value.data, value.length, e->description))
         return;
-    if (!entries->found && efi_option_named(data, size, description)) {
-        entries->found = true;
-        entries->number = number;
-        entries->same = size == length && !memcmp(data, option, length);
-    }
-    free(data);
-}
-
-static void look_at_entries(struct entries *entries, const char *description,
-                            const uint8_t *option, size_t length)
-{
-    efi_guid_t *guid = NULL;
-    char *name = NULL;
-    uint64_t number = 0;
-    memset(entries, 0, sizeof(*entries));
-    while (efi_get_next_variable_name(&guid, &name) > 0)
-        if (!memcmp(guid, &EFI_GLOBAL_GUID, sizeof(*guid)) &&
-            !entry_number(name, &number))
-            look_at_entry(entries, name, (uint16_t)number, description, option,
-                          length);
-    for (unsigned i = 0; !entries->found && i < ENTRIES_MAX; i++)
-        if (!(entries->used[i / 8] & (1u << (i % 8)))) {
-            entries->number = (uint16_t)i;
-            break;
-        }
-}
-
-static int set_variable(const char *name, const void *data, size_t length,
-                        struct err *err)
-{
-    if (!efi_set_variable(EFI_GLOBAL_GUID, name, (uint8_t *)data, length,
-                          VARIABLE_FLAGS, 0600))
-        return 0;
-    return err_set_errno(err, ERR_IO, errno,
-                         "the firmware refused to store '%s'", name);
+    e->found = true;
+    e->number = number;
+    e->same =
+        value.length == e->length && !memcmp(value.data, e->option, e->length);
 }
 
 /* At the end: the network stays first, and without a network the firmware
  * still finds the disk. */
-static int append_to_order(uint16_t number, struct err *err)
+static int append_to_order(int folder_fd, uint16_t number, struct err *err)
 {
-    uint8_t *data = NULL;
-    size_t size = 0;
-    uint32_t attributes = 0;
-    uint8_t order[2 * (ORDER_MAX + 1)];
-    if (efi_get_variable(EFI_GLOBAL_GUID, "BootOrder", &data, &size,
-                         &attributes))
-        size = 0;
-    bool listed = size > 2 * ORDER_MAX;
-    for (size_t i = 0; i + 1 < size && !listed; i += 2)
-        listed = get_le16(data + i) == number;
-    if (!listed && size)
-        memcpy(order, data, size);
-    free(data);
-    if (listed)
-        return 0;
-    put_le16(order + size / 2 * 2, number);
-    return set_variable("BootOrder", order, size / 2 * 2 + 2, err);
+    AUTO_BUF order = BUF_INIT(2 * EFI_VALUE_MAX);
+    int rc = efi_variable_read(folder_fd, "BootOrder", &order, err);
+    if (rc && rc != ERR_NOT_FOUND)
+        return rc;
+    for (size_t i = 0; i + 1 < order.length; i += 2)
+        if (get_le16(order.data + i) == number)
+            return 0;
+    uint8_t last[2];
+    put_le16(last, number);
+    order.length -= order.length % 2;
+    if (buf_append(&order, last, sizeof(last)))
+        return err_set(err, ERR_NO_MEMORY, "out of memory");
+    return efi_variable_write(folder_fd, "BootOrder", order.data, order.length,
+                              err);
 }
 
-static int store_entry(const char *description, const uint8_t *option,
-                       size_t length, uint16_t *ret_number, struct err *err)
+static int choose_entry(struct entries *entries, struct err *err)
 {
-    AUTO_FREE struct entries *entries = malloc(sizeof(*entries));
+    int rc = efi_variables_each_entry(entries->folder_fd, look_at_entry,
+                                      entries, err);
+    if (rc || entries->found)
+        return rc;
+    for (unsigned i = 0; i < ENTRIES_MAX; i++)
+        if (!(entries->used[i / 8] & (1u << (i % 8)))) {
+            entries->number = (uint16_t)i;
+            return 0;
+        }
+    return err_set(err, ERR_NO_SPACE, "the firmware has no free boot entry");
+}
+
+int efi_store_entry(int folder_fd, const char *description,
+                    const uint8_t *option, size_t length, uint16_t *ret_number,
+                    struct err *err)
+{
+    AUTO_FREE struct entries *entries = calloc(1, sizeof(*entries));
+    char name[16];
+    uint8_t next[2];
     if (!entries)
         return err_set(err, ERR_NO_MEMORY, "out of memory");
-    look_at_entries(entries, description, option, length);
-    char name[16];
-    (void)snprintf(name, sizeof(name), "Boot%04X", entries->number);
-    int rc = entries->same ? 0 : set_variable(name, option, length, err);
+    entries->folder_fd = folder_fd;
+    entries->description = description;
+    entries->option = option;
+    entries->length = length;
+    int rc = choose_entry(entries, err);
+    if (rc)
+        return rc;
+    entry_name(entries->number, name);
+    if (!entries->same)
+        rc = efi_variable_write(folder_fd, name, option, length, err);
     if (!rc)
-        rc = append_to_order(entries->number, err);
-    if (!rc) {
-        uint8_t next[2];
-        put_le16(next, entries->number);
-        rc = set_variable("BootNext", next, sizeof(next), err);
-    }
+        rc = append_to_order(folder_fd, entries->number, err);
+    put_le16(next, entries->number);
+    if (!rc)
+        rc = efi_variable_write(folder_fd, "BootNext", next, sizeof(next), err);
     if (!rc)
         *ret_number = entries->number;
     return rc;
@@ -358,7 +341,9 @@ int handoff_efi(const struct handoff *handoff,
     uint8_t option[EFI_ENTRY_MAX];
     size_t length = 0;
     uint16_t number = 0;
-    if (!efi_variables_supported()) {
+    AUTO_CLOSE int folder =
+        open(EFI_VARIABLES_FOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0 || !efi_variables_writable(folder)) {
         resigned(ret_note, "the firmware's boot entries cannot be written");
         return 0;
     }
@@ -372,7 +357,7 @@ int handoff_efi(const struct handoff *handoff,
     rc = efi_load_option(&loader, description, option, &length, err);
     if (rc)
         return rc;
-    if (store_entry(description, option, length, &number, &why)) {
+    if (efi_store_entry(folder, description, option, length, &number, &why)) {
         resigned(ret_note, why.text);
         return 0;
     }

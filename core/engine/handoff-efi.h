@@ -36,4 +36,13 @@ int efi_load_option(const struct efi_loader *loader, const char *description,
 bool efi_option_named(const uint8_t *option, size_t length,
                       const char *description);
 
+/*
+ * Makes the entry of this description, or reuses the one there is, puts it at
+ * the end of BootOrder unless it is listed, and sets BootNext to it.
+ * `folder_fd` is efivarfs.  Nothing that is right already is written again.
+ */
+int efi_store_entry(int folder_fd, const char *description,
+                    const uint8_t *option, size_t length, uint16_t *ret_number,
+                    struct err *err);
+
 #endif

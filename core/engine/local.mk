@@ -3,8 +3,8 @@
 # they test.
 noinst_LTLIBRARIES += libslipwayengine.la
 libslipwayengine_la_CPPFLAGS = $(AM_CPPFLAGS) $(PATH_CPPFLAGS)
-libslipwayengine_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(GNUTLS_CFLAGS) $(ZSTD_CFLAGS) $(BLKID_CFLAGS) $(EFIVAR_CFLAGS)
-libslipwayengine_la_LIBADD = libslipwaycore.la $(BLKID_LIBS) $(EFIVAR_LIBS)
+libslipwayengine_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(GNUTLS_CFLAGS) $(ZSTD_CFLAGS) $(BLKID_CFLAGS)
+libslipwayengine_la_LIBADD = libslipwaycore.la $(BLKID_LIBS)
 libslipwayengine_la_SOURCES = \
 	%D%/action-command.c \
 	%D%/action-host-calls.c \
@@ -22,6 +22,7 @@ libslipwayengine_la_SOURCES = \
 	%D%/disks-place.c \
 	%D%/disks-probe.c \
 	%D%/disks.c %D%/disks.h \
+	%D%/efi-variables.c %D%/efi-variables.h \
 	%D%/engine-session.c \
 	%D%/engine.c %D%/engine.h \
 	%D%/facts-internal.h \

@@ -14,7 +14,7 @@ only () {
   is "$extra" "" "$1 needs only $2"
 }
 only slipwayd 'libjansson|libgnutls|libmicrohttpd|libpcre2-8|libzstd|libelf'
-only slipway-engine 'libjansson|libgnutls|libzstd|libkmod|libblkid|libefivar'
+only slipway-engine 'libjansson|libgnutls|libzstd|libblkid'
 only slipway 'libjansson|libcurl-gnutls'
 only slipway-plugin-check 'libjansson|libgnutls|libelf|libzstd'
 for plugin in "$top_builddir"/plugins-built/*/*/*.so; do

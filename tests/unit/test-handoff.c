@@ -2,14 +2,17 @@
 /* Leaving: words, boot entries, and the EFI system partition of a GPT. */
 #include "core/engine/handoff.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
+#include "core/engine/efi-variables.h"
 #include "core/engine/handoff-efi.h"
 #include "core/engine/init-devices.h"
 #include "core/engine/init.h"
@@ -191,6 +194,54 @@ static void a_disk_without_one_is_told(void **state)
     assert_int_equal(efi_find_partition(empty, 100, &found, &err), ERR_INVALID);
 }
 
+static size_t variable(int folder, const char *name, uint8_t out[600])
+{
+    char file[100];
+    (void)snprintf(file, sizeof(file),
+                   "%s-8be4df61-93ca-11d2-aa0d-00e098032b8c", name);
+    AUTO_CLOSE int fd = openat(folder, file, O_RDONLY | O_CLOEXEC);
+    ssize_t got = fd >= 0 ? read(fd, out, 600) : 0;
+    assert_true(got >= 0);
+    return (size_t)got;
+}
+
+static void there_is_one_entry_however_often(void **state)
+{
+    char path[300];
+    uint8_t option[EFI_ENTRY_MAX], value[600];
+    size_t length = 0;
+    uint16_t number = 0xffff;
+    const char *top = getenv("TEST_DIR");
+    (void)state;
+    (void)snprintf(path, sizeof(path), "%s/efivars", top ? top : "/tmp");
+    assert_int_equal(mkdir(path, 0700), 0);
+    AUTO_CLOSE int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_true(folder >= 0);
+    assert_false(efi_variables_writable(folder)); /* no efivarfs */
+    assert_int_equal(efi_load_option(&loader, "Other", option, &length, NULL),
+                     0);
+    assert_int_equal(
+        efi_variable_write(folder, "Boot0000", option, length, NULL), 0);
+    assert_int_equal(efi_variable_write(folder, "BootOrder", "\0\0", 2, NULL),
+                     0);
+    assert_int_equal(
+        efi_load_option(&loader, "Slipway: lab-01", option, &length, NULL), 0);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(efi_store_entry(folder, "Slipway: lab-01", option,
+                                         length, &number, NULL),
+                         0);
+        assert_int_equal(number, 1);
+        assert_int_equal(variable(folder, "Boot0001", value), length + 4);
+        assert_memory_equal(value, "\7\0\0\0", 4);
+        assert_memory_equal(value + 4, option, length);
+        assert_int_equal(variable(folder, "BootOrder", value), 4 + 4);
+        assert_memory_equal(value + 4, "\0\0\1\0", 4);
+        assert_int_equal(variable(folder, "BootNext", value), 4 + 2);
+        assert_memory_equal(value + 4, "\1\0", 2);
+        assert_int_equal(variable(folder, "Boot0002", value), 0);
+    }
+}
+
 static void the_command_line_is_read_by_words(void **state)
 {
     static const char line[] =
@@ -231,6 +282,7 @@ int main(void)
         cmocka_unit_test(entries_are_known_by_their_name),
         cmocka_unit_test(the_system_partition_is_found),
         cmocka_unit_test(a_disk_without_one_is_told),
+        cmocka_unit_test(there_is_one_entry_however_often),
         cmocka_unit_test(the_command_line_is_read_by_words),
         cmocka_unit_test(uevents_are_read_by_key),
     };
