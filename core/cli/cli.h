@@ -77,6 +77,7 @@ struct cli {
     bool yes;
     bool no_input;
     bool terminal; /* standard error is one: progress bars */
+    bool patient;  /* a server that does not answer is not worth a line */
     char *server;  /* "https://10.0.0.1:7443" */
     char *token;
     char *ca;

@@ -186,6 +186,8 @@ static int say_curl(const struct cli *cli, CURLcode code, const char *error)
         return cli_fail(EXIT_USAGE, "the CA file '%s' cannot be used: %s",
                         cli->ca ? cli->ca : "", why);
     default:
+        if (cli->patient)
+            return EXIT_UNAVAILABLE;
         return cli_fail(EXIT_UNAVAILABLE, "server '%s' cannot be reached: %s",
                         cli->server, why);
     }

@@ -198,6 +198,25 @@ static int outcome(struct waiting *w)
     return c.succeeded ? EXIT_PARTLY : EXIT_FAILED;
 }
 
+/* A server that was there a moment ago is probably just starting again. */
+static int be_patient(struct waiting *w, unsigned *retries)
+{
+    struct timespec pause = {.tv_sec = RETRY_S};
+
+    if (*retries == MAX_RETRIES)
+        return cli_fail(EXIT_UNAVAILABLE,
+                        "server '%s' does not answer any more; the tasks go "
+                        "on without it, see 'slipway batch show %s'",
+                        w->cli->server, w->batch);
+    if ((*retries)++ == 0)
+        (void)fprintf(stderr,
+                      "%sslipway: server '%s' does not answer, trying "
+                      "again\n",
+                      w->progress.shown ? "\n" : "", w->cli->server);
+    (void)nanosleep(&pause, NULL);
+    return 0;
+}
+
 static int follow(struct waiting *w, uint64_t timeout_ms)
 {
     time_t start = time(NULL);
@@ -208,10 +227,11 @@ static int follow(struct waiting *w, uint64_t timeout_ms)
         uint64_t passed = (uint64_t)(time(NULL) - start) * 1000;
 
         code = look(w);
-        if (code == EXIT_UNAVAILABLE && retries++ < MAX_RETRIES) {
-            struct timespec pause = {.tv_sec = RETRY_S};
-
-            (void)nanosleep(&pause, NULL);
+        w->cli->patient = true;
+        if (code == EXIT_UNAVAILABLE) {
+            code = be_patient(w, &retries);
+            if (code)
+                return code;
             continue;
         }
         if (code || w->over)

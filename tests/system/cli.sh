@@ -145,6 +145,20 @@ status 2 "an engine build needs a kernel" engine build
 slipway event follow --json --after 1 > "$TEST_DIR/followed" &
 at_exit "stop $!"
 ok "events are followed" wait_line "$TEST_DIR/followed" '"event":"profile-changed"' 20
+
+# A server that is started again while somebody waits.
+batch=$(slipway task start look --hosts lab-01 --json | jq -r .id)
+slipway batch wait "$batch" > "$TEST_DIR/waited" 2> "$TEST_DIR/states" &
+waiting=$!
+wait_line "$TEST_DIR/states" 'lab-01: armed' 20
 stop "$server"
 status 6 "a server that is gone" host list
+ok "who waits is told that it does not answer" wait_line "$TEST_DIR/states" 'does not answer, trying again' 20
+sed -i "s/\"tls\": 0/\"tls\": $port/" "$TEST_DIR/slipwayd.json"
+"$run" slipwayd run --config "$TEST_DIR/slipwayd.json" > "$TEST_DIR/ready2" 2>> "$TEST_DIR/server.log" < /dev/null &
+server=$!
+wait_line "$TEST_DIR/ready2" '^ready' 30
+status 0 "the batch is cancelled at the new one" batch cancel "$batch"
+wait "$waiting"; is $? 1 "and who waits learns of it"
+like "$(cat "$TEST_DIR/waited")" '^lab-01 +cancelled' "with the state"
 done_testing
