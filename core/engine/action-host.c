@@ -112,6 +112,12 @@ void action_progress(struct action_host *host, unsigned permille,
 
 /* ---- the end ---- */
 
+static uint64_t time_limit_ms(const struct action_host *host)
+{
+    return host->step->timeout_ms ? host->step->timeout_ms
+                                  : STEP_TIMEOUT_DEFAULT_MS;
+}
+
 static void explain_end(struct action_host *host)
 {
     const char *name = host->step->action;
@@ -126,8 +132,7 @@ static void explain_end(struct action_host *host)
                        "step '%s' did not end within its time limit of %llu s "
                        "and was stopped; raise the limit in the profile, or "
                        "ask the plugin's vendor",
-                       name,
-                       (unsigned long long)(host->step->timeout_ms / 1000));
+                       name, (unsigned long long)(time_limit_ms(host) / 1000));
     } else if (!host->said_end && host->status >= 256) {
         host->code = ERR_INTERNAL;
         (void)snprintf(host->sentence, sizeof(host->sentence),
@@ -245,8 +250,7 @@ static void on_channel_closed(void *arg, const char *why)
 static int send_start(struct action_host *host, struct err *err)
 {
     char hex[DIGEST_HEX_BYTES];
-    uint64_t timeout_ms = host->step->timeout_ms ? host->step->timeout_ms
-                                                 : STEP_TIMEOUT_DEFAULT_MS;
+    uint64_t timeout_ms = time_limit_ms(host);
     AUTO_JSON *start = json_pack(
         "{s:s, s:O?, s:I}", "digest", digest_hex(&host->step->plugin, hex),
         "with", host->step->with, "timeout_ms", (json_int_t)timeout_ms);
@@ -279,8 +283,7 @@ static int start_child(struct action_host *host, struct err *err)
         .stdin_fd = -1,
         .stdout_fd = STDERR_FILENO, /* standard output may be a report */
         .stderr_fd = -1,
-        .timeout_ms = host->step->timeout_ms ? host->step->timeout_ms
-                                             : STEP_TIMEOUT_DEFAULT_MS,
+        .timeout_ms = time_limit_ms(host),
         .own_group = true,
     };
     host->channel = channel_new(host->spec.loop, pair[0], CHANNEL_QUEUE,
