@@ -96,6 +96,7 @@ API_SCHEMAS = \
 EXTRA_DIST += $(API_SCHEMAS) %D%/schema/embed.awk
 nodist_libslipwayserver_la_SOURCES = %D%/schema-text.h
 BUILT_SOURCES += %D%/schema-text.h
+%D%/libslipwayserver_la-schema-builtin.lo: %D%/schema-text.h
 CLEANFILES += %D%/schema-text.h
 %D%/schema-text.h: $(API_SCHEMAS) %D%/schema/embed.awk
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && files= && for f in $(API_SCHEMAS); do \
