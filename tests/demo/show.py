@@ -91,10 +91,11 @@ def follow(task, display):
             display.progress(event.get("permille", 0), text)
         elif kind == "task-state":
             state = event.get("state")
-            if state == "leaving":
-                display.phase("engine leaves")
-            elif state in ("succeeded", "failed", "cancelled"):
-                display.finish("+" if state == "succeeded" else "!", state)
+            if state in ("leaving", "succeeded"):
+                display.finish()
+                return state, moved
+            if state in ("failed", "cancelled"):
+                display.finish("!", state)
                 return state, moved
     return "lost", moved
 
@@ -105,7 +106,7 @@ def main():
     state, moved = follow(sys.argv[1], display)
     with open(sys.argv[2], "w") as out:
         json.dump({"phases": display.phases, "boot_file_bytes": moved, "state": state}, out)
-    sys.exit(0 if state == "succeeded" else 1)
+    sys.exit(0 if state in ("leaving", "succeeded") else 1)
 
 
 main()
