@@ -32,3 +32,5 @@ ALL_LOCAL += data-built/engine/modules.list
 CLEANFILES += data-built/engine/modules.list
 data-built/engine/modules.list: %D%/modules.list
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && cp $< $@
+PODS += %D%/slipway-engine-build.8.pod
+man_MANS += %D%/slipway-engine-build.8
