@@ -59,10 +59,9 @@ deploy_wait () {
 # deploy_reaches PERMILLE SECONDS: until the install step has come that far, by
 # the events in $TEST_DIR/events.jsonl.
 deploy_reaches () {
-  timeout "$2" tail -n +1 -F "$TEST_DIR/events.jsonl" 2> /dev/null |
+  grep -m 1 -q . < <(timeout "$2" tail -n +1 -F "$TEST_DIR/events.jsonl" 2> /dev/null |
     jq --unbuffered -c --arg task "$deploy_task" --argjson least "$1" \
-      'select(.event == "task-progress" and .task == $task and .permille >= $least)' 2> /dev/null |
-    grep -m 1 -q .
+      'select(.event == "task-progress" and .task == $task and .permille >= $least)' 2> /dev/null)
 }
 
 # deploy_login MACHINE BYTES SECONDS: until a login prompt stands in what the

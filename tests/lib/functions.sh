@@ -103,7 +103,7 @@ requires_cache () {
 # wait_line FILE PATTERN SECONDS: until a line of the file matches.
 wait_line () {
   : >> "$1"
-  timeout "$3" tail -n +1 -F "$1" 2> /dev/null | grep -E -m 1 -q -- "$2"
+  grep -E -m 1 -q -- "$2" < <(timeout "$3" tail -n +1 -F "$1" 2> /dev/null)
 }
 # wait_gone PID SECONDS: until the process has ended.
 wait_gone () { timeout "$2" tail --pid="$1" -f /dev/null; }
