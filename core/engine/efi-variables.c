@@ -23,7 +23,7 @@ bool efi_variables_writable(int folder_fd)
 {
     struct statfs kind;
     struct statvfs flags;
-    return !fstatfs(folder_fd, &kind) && kind.f_type == EFIVARFS_MAGIC &&
+    return !fstatfs(folder_fd, &kind) && (uint32_t)kind.f_type == EFIVARFS_MAGIC &&
            !fstatvfs(folder_fd, &flags) && !(flags.f_flag & ST_RDONLY);
 }
 
