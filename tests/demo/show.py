@@ -82,8 +82,8 @@ def follow(task, display):
                 display.phase("engine connects")
         elif kind == "session-opened":
             display.phase("engine connects")
-        elif kind == "task-step" and event.get("state", "started") == "started":
-            display.phase("step: " + event.get("action", str(event.get("step"))))
+        elif kind == "task-step":
+            display.phase(f"step {event['step'] + 1}: {event['action']}")
         elif kind == "task-progress":
             text = event.get("text", "")
             if event.get("bytes_total"):
