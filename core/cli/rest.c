@@ -177,8 +177,9 @@ static int say_curl(const struct cli *cli, CURLcode code, const char *error)
     case CURLE_OPERATION_TIMEDOUT:
         return cli_fail(EXIT_TIMED_OUT, "server '%s' took too long: %s",
                         cli->server, why);
+    /* A handshake that breaks off (CURLE_SSL_CONNECT_ERROR) is none of this:
+     * a server that is just ending does that. */
     case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_CONNECT_ERROR:
         return cli_fail(EXIT_REFUSED,
                         "server '%s' is not the one that '%s' vouches for: %s",
                         cli->server, cli->ca ? cli->ca : "the system", why);

@@ -178,6 +178,12 @@ static int find_devices(struct start *start, struct err *err)
     }
     if (start->target.disks.count == 0)
         init_say("this machine has no disk");
+    return 0;
+}
+
+/* Once the ports are up, or every one of them would be without a link. */
+static int take_facts(struct start *start, struct err *err)
+{
     start->target.facts = facts_collect("", &start->target.disks, err);
     return start->target.facts ? 0 : ERR_NO_MEMORY;
 }
@@ -356,6 +362,8 @@ void init_run(target_session *session)
     }
     if (!rc)
         rc = find_network(&start, &err);
+    if (!rc)
+        rc = take_facts(&start, &err);
     if (!rc)
         rc = session(&start.target, &handoff, &err);
     if (rc) {

@@ -35,6 +35,7 @@ is "$(inventory '.system.serial')" R9-0001 "inventory: the machine's serial numb
 is "$(inventory '[.disks[] | select(.serial == "VM-DISK") | .size_bytes][0]')" $((2 << 30)) "inventory: the disk with its serial and size"
 is "$(inventory '[.ports[] | select(.mac == "'"$(lab_mac vm)"'") | .driver][0]')" virtio_net "inventory: the network port with its driver"
 
+is "$(inventory '[.ports[] | .link] | unique | tostring')" '[true]' "inventory: the port's link, which the first version never saw"
 slipway task show "$deploy_task" --json > "$TEST_DIR/task.json"
 like "$(jq -c '[.. | objects | select(.action? == "hello")]' "$TEST_DIR/task.json")" 'greeting|hello' "the vendor's step has its result"
 
