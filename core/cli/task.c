@@ -116,6 +116,10 @@ static void take(json_t *task, const json_t *from)
         if (value)
             (void)json_object_set(task, keys[i], value);
     }
+    /* An event's own permille is that of its step. */
+    json_t *whole = json_object_get(from, "task_permille");
+    if (whole)
+        (void)json_object_set(task, "permille", whole);
 }
 
 /* News about a task, from the batch or from an event. */

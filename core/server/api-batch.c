@@ -103,7 +103,8 @@ static void add_states(struct batch_request *b)
         json_object_set_new(entry, "attempt",
                             json_integer((json_int_t)task->now.attempt));
         json_object_set_new(entry, "permille",
-                            json_integer((json_int_t)task->progress.permille));
+                            json_integer((json_int_t)task_permille(
+                                &task->now, &task->progress)));
     }
     batch_request_end(b, NULL);
 }

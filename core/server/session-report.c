@@ -194,10 +194,13 @@ static void show(struct sessions *sessions, const struct task *task,
         return;
     }
     deploy->event(deploy->arg, "task-progress",
-                  json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:s, s:I, s:I}",
+                  json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:s, s:I, "
+                            "s:I}",
                             "task", now->id, "host", now->host_id, "host_name",
                             now->host_name, "batch", now->batch, "step",
-                            (int)m->step, "permille", (int)m->permille, "text",
+                            (int)m->step, "permille", (int)m->permille,
+                            "task_permille",
+                            (int)task_permille(now, &task->progress), "text",
                             m->text, "bytes_done", (json_int_t)m->bytes_done,
                             "bytes_total", (json_int_t)m->bytes_total));
 }

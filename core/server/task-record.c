@@ -106,6 +106,21 @@ json_t *task_record_format(const struct task_record *record)
     return json;
 }
 
+unsigned task_permille(const struct task_record *record,
+                       const struct task_progress *progress)
+{
+    uint64_t sum = 0;
+    if (record->profile->step_count == 0)
+        return 0;
+    for (size_t i = 0; i < record->profile->step_count; i++) {
+        if (record->steps[i].state == STEP_DONE)
+            sum += 1000;
+        else if (record->steps[i].state == STEP_RUNNING && progress)
+            sum += MIN(progress->permille, 1000u);
+    }
+    return (unsigned)(sum / record->profile->step_count);
+}
+
 json_t *task_json(const struct task_record *record,
                   const struct task_progress *progress)
 {
@@ -113,14 +128,15 @@ json_t *task_json(const struct task_record *record,
     if (!json)
         return NULL;
     json_object_set_new(json, "profile", json_string(record->profile->name));
-    if (progress)
-        json_object_set_new(
-            json, "progress",
-            json_pack("{s:I, s:I, s:I, s:s}", "permille",
-                      (json_int_t)progress->permille, "bytes_done",
-                      (json_int_t)progress->bytes_done, "bytes_total",
-                      (json_int_t)progress->bytes_total, "text",
-                      progress->text));
+    static const struct task_progress none;
+    const struct task_progress *step = progress ? progress : &none;
+    json_object_set_new(
+        json, "progress",
+        json_pack("{s:i, s:i, s:I, s:I, s:s}", "permille",
+                  (int)task_permille(record, progress), "step_permille",
+                  (int)step->permille, "bytes_done",
+                  (json_int_t)step->bytes_done, "bytes_total",
+                  (json_int_t)step->bytes_total, "text", step->text));
     return json;
 }
 

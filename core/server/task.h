@@ -134,8 +134,12 @@ json_t *task_record_format(const struct task_record *record);
 int task_record_parse(const json_t *json, struct task_record *ret,
                       struct err *err);
 void task_record_done(struct task_record *record);
+/* As REST shows it; `progress` of the running step, NULL = the task is over. */
 json_t *task_json(const struct task_record *record,
                   const struct task_progress *progress);
+/* How much of all its steps is done, 0..1000. */
+unsigned task_permille(const struct task_record *record,
+                       const struct task_progress *progress);
 
 /* --- changes ------------------------------------------------------------ */
 
