@@ -1,192 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-if SERVER
-check_PROGRAMS += tests/unit/test-profile
-TESTS += tests/unit/test-profile
-tests_unit_test_profile_SOURCES = %D%/test-profile.c
-tests_unit_test_profile_LDADD = $(UNIT_LIBS)
-tests_unit_test_profile_CFLAGS = $(UNIT_CFLAGS)
-# Hosts, tasks and sessions in a simulated world.
-DEPLOY_WORLD = tests/lib/deploy-world.c tests/lib/deploy-world.h \
-	tests/lib/memory-store.c tests/lib/memory-store.h
-check_PROGRAMS += tests/unit/test-policy
-TESTS += tests/unit/test-policy
-tests_unit_test_policy_SOURCES = %D%/test-policy.c $(DEPLOY_WORLD)
-tests_unit_test_policy_LDADD = libslipwayserver.la $(UNIT_LIBS)
-tests_unit_test_policy_CFLAGS = $(UNIT_CFLAGS)
-check_PROGRAMS += tests/unit/test-batch
-TESTS += tests/unit/test-batch
-tests_unit_test_batch_SOURCES = %D%/test-batch.c $(DEPLOY_WORLD)
-tests_unit_test_batch_LDADD = libslipwayserver.la $(UNIT_LIBS)
-tests_unit_test_batch_CFLAGS = $(UNIT_CFLAGS)
-check_PROGRAMS += tests/unit/test-keep
-TESTS += tests/unit/test-keep
-tests_unit_test_keep_SOURCES = %D%/test-keep.c
-tests_unit_test_keep_LDADD = libslipwayserver.la $(UNIT_LIBS)
-tests_unit_test_keep_CFLAGS = $(UNIT_CFLAGS)
-check_PROGRAMS += tests/unit/test-session
-TESTS += tests/unit/test-session
-tests_unit_test_session_SOURCES = %D%/test-session.c $(DEPLOY_WORLD)
-tests_unit_test_session_LDADD = libslipwayserver.la $(UNIT_LIBS)
-tests_unit_test_session_CFLAGS = $(UNIT_CFLAGS)
-check_PROGRAMS += tests/unit/test-task-kill
-TESTS += tests/unit/test-task-kill
-tests_unit_test_task_kill_SOURCES = %D%/test-task-kill.c $(DEPLOY_WORLD) \
-	tests/lib/faulty-store.c tests/lib/faulty-store.h
-tests_unit_test_task_kill_LDADD = libslipwayserver.la $(UNIT_LIBS)
-tests_unit_test_task_kill_CFLAGS = $(UNIT_CFLAGS)
-check_PROGRAMS += tests/unit/test-task
-TESTS += tests/unit/test-task
-tests_unit_test_task_SOURCES = %D%/test-task.c $(DEPLOY_WORLD)
-tests_unit_test_task_LDADD = libslipwayserver.la $(UNIT_LIBS)
-tests_unit_test_task_CFLAGS = $(UNIT_CFLAGS)
-endif
-check_PROGRAMS += tests/unit/test-import
-TESTS += tests/unit/test-import
-tests_unit_test_import_SOURCES = %D%/test-import.c %D%/image-fixture.c %D%/image-fixture.h
-tests_unit_test_import_LDADD = $(UNIT_LIBS)
-tests_unit_test_import_CFLAGS = $(UNIT_CFLAGS)
-
-check_PROGRAMS += %D%/test-channel
-TESTS += %D%/test-channel
-tests_unit_test_channel_SOURCES = %D%/test-channel.c
-tests_unit_test_channel_LDADD = $(UNIT_LIBS)
-tests_unit_test_channel_CFLAGS = $(UNIT_CFLAGS)
-
-check_PROGRAMS += %D%/test-crypto
-TESTS += %D%/test-crypto
-tests_unit_test_crypto_SOURCES = %D%/test-crypto.c
-tests_unit_test_crypto_LDADD = $(UNIT_LIBS)
-tests_unit_test_crypto_CFLAGS = $(UNIT_CFLAGS)
-
-check_PROGRAMS += %D%/test-json
-TESTS += %D%/test-json
-tests_unit_test_json_SOURCES = %D%/test-json.c
-tests_unit_test_json_LDADD = $(UNIT_LIBS)
-tests_unit_test_json_CFLAGS = $(UNIT_CFLAGS)
-
-check_PROGRAMS += %D%/test-loop
-TESTS += %D%/test-loop
-tests_unit_test_loop_SOURCES = %D%/test-loop.c
-tests_unit_test_loop_LDADD = $(UNIT_LIBS)
-tests_unit_test_loop_CFLAGS = $(UNIT_CFLAGS)
-check_PROGRAMS += tests/unit/test-load tests/unit/test-params
-TESTS += tests/unit/test-load tests/unit/test-params
-tests_unit_test_load_SOURCES = %D%/test-load.c
-tests_unit_test_load_LDADD = $(UNIT_LIBS)
-tests_unit_test_load_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_params_SOURCES = %D%/test-params.c
-tests_unit_test_params_LDADD = $(UNIT_LIBS)
-tests_unit_test_params_CFLAGS = $(UNIT_CFLAGS)
-if SERVER
-check_PROGRAMS += tests/unit/test-describe tests/unit/test-registry
-TESTS += tests/unit/test-describe tests/unit/test-registry
-tests_unit_test_describe_SOURCES = %D%/test-describe.c
-tests_unit_test_describe_LDADD = $(UNIT_LIBS)
-tests_unit_test_describe_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_registry_SOURCES = %D%/test-registry.c
-tests_unit_test_registry_LDADD = $(UNIT_LIBS)
-tests_unit_test_registry_CFLAGS = $(UNIT_CFLAGS)
-endif
-check_PROGRAMS += tests/unit/test-pipeline
-TESTS += tests/unit/test-pipeline
-tests_unit_test_pipeline_SOURCES = %D%/test-pipeline.c %D%/image-fixture.c %D%/image-fixture.h \
-	%D%/pipeline-driver.c %D%/pipeline-driver.h
-tests_unit_test_pipeline_LDADD = $(UNIT_LIBS)
-tests_unit_test_pipeline_CFLAGS = $(UNIT_CFLAGS)
-if SERVER
-DHCP_WORLD = %D%/dhcp-world.c %D%/dhcp-world.h plugins/arch/x86-uefi/x86-uefi.c
-check_PROGRAMS += tests/unit/test-dhcp tests/unit/test-dhcp-boot \
-	tests/unit/test-dhcp-log
-TESTS += tests/unit/test-dhcp tests/unit/test-dhcp-boot \
-	tests/unit/test-dhcp-log
-tests_unit_test_dhcp_SOURCES = %D%/test-dhcp.c $(DHCP_WORLD)
-tests_unit_test_dhcp_LDADD = libslipwayserver.la $(UNIT_LIBS)
-tests_unit_test_dhcp_CPPFLAGS = $(AM_CPPFLAGS) -DPLUGIN_VERSION='"$(PACKAGE_VERSION)"'
-tests_unit_test_dhcp_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_dhcp_boot_SOURCES = %D%/test-dhcp-boot.c $(DHCP_WORLD)
-tests_unit_test_dhcp_boot_LDADD = libslipwayserver.la $(UNIT_LIBS)
-tests_unit_test_dhcp_boot_CPPFLAGS = $(AM_CPPFLAGS) -DPLUGIN_VERSION='"$(PACKAGE_VERSION)"'
-tests_unit_test_dhcp_boot_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_dhcp_log_SOURCES = %D%/test-dhcp-log.c $(DHCP_WORLD)
-tests_unit_test_dhcp_log_LDADD = libslipwayserver.la $(UNIT_LIBS)
-tests_unit_test_dhcp_log_CPPFLAGS = $(AM_CPPFLAGS) -DPLUGIN_VERSION='"$(PACKAGE_VERSION)"'
-tests_unit_test_dhcp_log_CFLAGS = $(UNIT_CFLAGS)
-
-check_PROGRAMS += tests/unit/test-mtftp
-TESTS += tests/unit/test-mtftp
-tests_unit_test_mtftp_SOURCES = %D%/test-mtftp.c %D%/tftp-world.c %D%/tftp-world.h \
-	$(MTFTP_SOURCES)
-tests_unit_test_mtftp_LDADD = libslipwayserver.la $(UNIT_LIBS)
-tests_unit_test_mtftp_CPPFLAGS = $(AM_CPPFLAGS) -DPLUGIN_VERSION='"$(PACKAGE_VERSION)"'
-tests_unit_test_mtftp_CFLAGS = $(UNIT_CFLAGS)
-
-check_PROGRAMS += tests/unit/test-boot-table tests/unit/test-packet \
-	tests/unit/test-x86-uefi
-TESTS += tests/unit/test-boot-table tests/unit/test-packet \
-	tests/unit/test-x86-uefi
-tests_unit_test_boot_table_SOURCES = %D%/test-boot-table.c
-tests_unit_test_boot_table_LDADD = $(UNIT_LIBS)
-tests_unit_test_boot_table_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_packet_SOURCES = %D%/test-packet.c
-tests_unit_test_packet_LDADD = $(UNIT_LIBS)
-tests_unit_test_packet_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_x86_uefi_SOURCES = %D%/test-x86-uefi.c \
-	plugins/arch/x86-uefi/x86-uefi.c
-tests_unit_test_x86_uefi_LDADD = $(UNIT_LIBS)
-tests_unit_test_x86_uefi_CPPFLAGS = $(AM_CPPFLAGS) -DPLUGIN_VERSION='"$(PACKAGE_VERSION)"'
-tests_unit_test_x86_uefi_CFLAGS = $(UNIT_CFLAGS)
-endif
-check_PROGRAMS += %D%/test-http-get
-TESTS += %D%/test-http-get
-tests_unit_test_http_get_SOURCES = %D%/test-http-get.c
-tests_unit_test_http_get_LDADD = $(UNIT_LIBS)
-tests_unit_test_http_get_CFLAGS = $(UNIT_CFLAGS)
-if SERVER
-check_PROGRAMS += %D%/test-door-route %D%/test-sandbox %D%/test-unicast \
-	%D%/test-worker
-TESTS += %D%/test-door-route %D%/test-sandbox %D%/test-unicast %D%/test-worker
-tests_unit_test_sandbox_SOURCES = %D%/test-sandbox.c
-tests_unit_test_sandbox_LDADD = libslipwayserver.la $(UNIT_LIBS)
-tests_unit_test_sandbox_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_unicast_SOURCES = %D%/test-unicast.c %D%/image-fixture.c \
-	%D%/image-fixture.h
-tests_unit_test_unicast_LDADD = libslipwayserver.la libslipwayengine.la \
-	$(UNIT_LIBS)
-tests_unit_test_unicast_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_door_route_SOURCES = %D%/test-door-route.c
-tests_unit_test_door_route_LDADD = libslipwayserver.la $(UNIT_LIBS)
-tests_unit_test_door_route_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_worker_SOURCES = %D%/test-worker.c
-tests_unit_test_worker_LDADD = libslipwayserver.la $(UNIT_LIBS)
-tests_unit_test_worker_CFLAGS = $(UNIT_CFLAGS)
-endif
-
-check_PROGRAMS += %D%/test-disk-select
-TESTS += %D%/test-disk-select
-tests_unit_test_disk_select_SOURCES = %D%/test-disk-select.c
-tests_unit_test_disk_select_LDADD = libslipwayengine.la $(UNIT_LIBS)
-tests_unit_test_disk_select_CFLAGS = $(UNIT_CFLAGS)
-
-check_PROGRAMS += %D%/test-http-response
-TESTS += %D%/test-http-response
-tests_unit_test_http_response_SOURCES = %D%/test-http-response.c
-tests_unit_test_http_response_LDADD = $(UNIT_LIBS)
-tests_unit_test_http_response_CFLAGS = $(UNIT_CFLAGS)
-
-check_PROGRAMS += %D%/test-tls
-TESTS += %D%/test-tls
-tests_unit_test_tls_SOURCES = %D%/test-tls.c \
-	%D%/certificate-fixture.c %D%/certificate-fixture.h
-tests_unit_test_tls_LDADD = $(UNIT_LIBS)
-tests_unit_test_tls_CFLAGS = $(UNIT_CFLAGS)
-check_PROGRAMS += tests/unit/test-image-format tests/unit/test-manifest
-TESTS += tests/unit/test-image-format tests/unit/test-manifest
-tests_unit_test_image_format_SOURCES = %D%/test-image-format.c
-tests_unit_test_image_format_LDADD = $(UNIT_LIBS)
-tests_unit_test_image_format_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_test_manifest_SOURCES = %D%/test-manifest.c
-tests_unit_test_manifest_LDADD = $(UNIT_LIBS)
-tests_unit_test_manifest_CFLAGS = $(UNIT_CFLAGS)
+# One program for each file or concern of core, in the order of their names.
 
 check_PROGRAMS += %D%/test-action-host
 TESTS += %D%/test-action-host
@@ -197,6 +10,36 @@ tests_unit_test_action_host_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_action_host_DEPENDENCIES = libslipwayengine.la \
 	libslipwaycore.la libslipwayutil.la plugins-built.stamp \
 	tests/plugin/built.stamp
+
+check_PROGRAMS += %D%/test-channel
+TESTS += %D%/test-channel
+tests_unit_test_channel_SOURCES = %D%/test-channel.c
+tests_unit_test_channel_LDADD = $(UNIT_LIBS)
+tests_unit_test_channel_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-console
+TESTS += %D%/test-console
+tests_unit_test_console_SOURCES = %D%/test-console.c
+tests_unit_test_console_LDADD = libslipwayengine.la $(UNIT_LIBS)
+tests_unit_test_console_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-crypto
+TESTS += %D%/test-crypto
+tests_unit_test_crypto_SOURCES = %D%/test-crypto.c
+tests_unit_test_crypto_LDADD = $(UNIT_LIBS)
+tests_unit_test_crypto_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-disk-select
+TESTS += %D%/test-disk-select
+tests_unit_test_disk_select_SOURCES = %D%/test-disk-select.c
+tests_unit_test_disk_select_LDADD = libslipwayengine.la $(UNIT_LIBS)
+tests_unit_test_disk_select_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-disks
+TESTS += %D%/test-disks
+tests_unit_test_disks_SOURCES = %D%/test-disks.c
+tests_unit_test_disks_LDADD = libslipwayengine.la $(UNIT_LIBS)
+tests_unit_test_disks_CFLAGS = $(UNIT_CFLAGS)
 
 check_PROGRAMS += %D%/test-engine
 TESTS += %D%/test-engine
@@ -210,63 +53,6 @@ tests_unit_test_engine_DEPENDENCIES = libslipwayengine.la \
 	libslipwaycore.la libslipwayutil.la plugins-built.stamp \
 	tests/plugin/built.stamp
 
-check_PROGRAMS += tests/unit/test-message
-TESTS += tests/unit/test-message
-tests_unit_test_message_SOURCES = %D%/test-message.c
-tests_unit_test_message_LDADD = $(UNIT_LIBS)
-tests_unit_test_message_CFLAGS = $(UNIT_CFLAGS)
-
-check_PROGRAMS += tests/unit/test-plan
-TESTS += tests/unit/test-plan
-tests_unit_test_plan_SOURCES = %D%/test-plan.c
-tests_unit_test_plan_LDADD = $(UNIT_LIBS)
-tests_unit_test_plan_CFLAGS = $(UNIT_CFLAGS)
-if SERVER
-check_PROGRAMS += %D%/test-range
-TESTS += %D%/test-range
-tests_unit_test_range_SOURCES = %D%/test-range.c
-tests_unit_test_range_LDADD = libslipwaycli.la $(UNIT_LIBS)
-tests_unit_test_range_CFLAGS = $(UNIT_CFLAGS)
-
-check_PROGRAMS += tests/unit/test-audit
-TESTS += tests/unit/test-audit
-tests_unit_test_audit_SOURCES = %D%/test-audit.c
-tests_unit_test_audit_LDADD = libslipwayserver.la $(UNIT_LIBS)
-tests_unit_test_audit_CFLAGS = $(UNIT_CFLAGS)
-
-check_PROGRAMS += tests/unit/test-config
-TESTS += tests/unit/test-config
-tests_unit_test_config_SOURCES = %D%/test-config.c
-tests_unit_test_config_LDADD = libslipwayserver.la $(UNIT_LIBS)
-tests_unit_test_config_CFLAGS = $(UNIT_CFLAGS)
-
-check_PROGRAMS += tests/unit/test-route
-TESTS += tests/unit/test-route
-tests_unit_test_route_SOURCES = %D%/test-route.c
-tests_unit_test_route_LDADD = libslipwayserver.la $(UNIT_LIBS)
-tests_unit_test_route_CFLAGS = $(UNIT_CFLAGS)
-
-check_PROGRAMS += tests/unit/test-schema
-TESTS += tests/unit/test-schema
-tests_unit_test_schema_SOURCES = %D%/test-schema.c
-tests_unit_test_schema_LDADD = libslipwayserver.la $(UNIT_LIBS)
-tests_unit_test_schema_CFLAGS = $(UNIT_CFLAGS)
-
-check_PROGRAMS += tests/unit/test-store
-TESTS += tests/unit/test-store
-tests_unit_test_store_SOURCES = %D%/test-store.c \
-	tests/lib/faulty-store.c tests/lib/faulty-store.h \
-	tests/lib/memory-store.c tests/lib/memory-store.h
-tests_unit_test_store_LDADD = libslipwayserver.la $(UNIT_LIBS)
-tests_unit_test_store_CFLAGS = $(UNIT_CFLAGS)
-
-endif
-check_PROGRAMS += %D%/test-disks
-TESTS += %D%/test-disks
-tests_unit_test_disks_SOURCES = %D%/test-disks.c
-tests_unit_test_disks_LDADD = libslipwayengine.la $(UNIT_LIBS)
-tests_unit_test_disks_CFLAGS = $(UNIT_CFLAGS)
-
 check_PROGRAMS += %D%/test-facts
 TESTS += %D%/test-facts
 tests_unit_test_facts_SOURCES = %D%/test-facts.c
@@ -278,6 +64,60 @@ TESTS += %D%/test-handoff
 tests_unit_test_handoff_SOURCES = %D%/test-handoff.c
 tests_unit_test_handoff_LDADD = libslipwayengine.la $(UNIT_LIBS)
 tests_unit_test_handoff_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-http-get
+TESTS += %D%/test-http-get
+tests_unit_test_http_get_SOURCES = %D%/test-http-get.c
+tests_unit_test_http_get_LDADD = $(UNIT_LIBS)
+tests_unit_test_http_get_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-http-response
+TESTS += %D%/test-http-response
+tests_unit_test_http_response_SOURCES = %D%/test-http-response.c
+tests_unit_test_http_response_LDADD = $(UNIT_LIBS)
+tests_unit_test_http_response_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-image-format
+TESTS += %D%/test-image-format
+tests_unit_test_image_format_SOURCES = %D%/test-image-format.c
+tests_unit_test_image_format_LDADD = $(UNIT_LIBS)
+tests_unit_test_image_format_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-import
+TESTS += %D%/test-import
+tests_unit_test_import_SOURCES = %D%/test-import.c %D%/image-fixture.c %D%/image-fixture.h
+tests_unit_test_import_LDADD = $(UNIT_LIBS)
+tests_unit_test_import_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-json
+TESTS += %D%/test-json
+tests_unit_test_json_SOURCES = %D%/test-json.c
+tests_unit_test_json_LDADD = $(UNIT_LIBS)
+tests_unit_test_json_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-load
+TESTS += %D%/test-load
+tests_unit_test_load_SOURCES = %D%/test-load.c
+tests_unit_test_load_LDADD = $(UNIT_LIBS)
+tests_unit_test_load_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-loop
+TESTS += %D%/test-loop
+tests_unit_test_loop_SOURCES = %D%/test-loop.c
+tests_unit_test_loop_LDADD = $(UNIT_LIBS)
+tests_unit_test_loop_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-manifest
+TESTS += %D%/test-manifest
+tests_unit_test_manifest_SOURCES = %D%/test-manifest.c
+tests_unit_test_manifest_LDADD = $(UNIT_LIBS)
+tests_unit_test_manifest_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-message
+TESTS += %D%/test-message
+tests_unit_test_message_SOURCES = %D%/test-message.c
+tests_unit_test_message_LDADD = $(UNIT_LIBS)
+tests_unit_test_message_CFLAGS = $(UNIT_CFLAGS)
 
 check_PROGRAMS += %D%/test-modules
 TESTS += %D%/test-modules
@@ -291,11 +131,30 @@ tests_unit_test_net_dhcp_SOURCES = %D%/test-net-dhcp.c
 tests_unit_test_net_dhcp_LDADD = libslipwayengine.la $(UNIT_LIBS)
 tests_unit_test_net_dhcp_CFLAGS = $(UNIT_CFLAGS)
 
+check_PROGRAMS += %D%/test-params
+TESTS += %D%/test-params
+tests_unit_test_params_SOURCES = %D%/test-params.c
+tests_unit_test_params_LDADD = $(UNIT_LIBS)
+tests_unit_test_params_CFLAGS = $(UNIT_CFLAGS)
+
 check_PROGRAMS += %D%/test-personalise
 TESTS += %D%/test-personalise
 tests_unit_test_personalise_SOURCES = %D%/test-personalise.c
 tests_unit_test_personalise_LDADD = libslipwayengine.la $(UNIT_LIBS)
 tests_unit_test_personalise_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-pipeline
+TESTS += %D%/test-pipeline
+tests_unit_test_pipeline_SOURCES = %D%/test-pipeline.c %D%/image-fixture.c %D%/image-fixture.h \
+	%D%/pipeline-driver.c %D%/pipeline-driver.h
+tests_unit_test_pipeline_LDADD = $(UNIT_LIBS)
+tests_unit_test_pipeline_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-plan
+TESTS += %D%/test-plan
+tests_unit_test_plan_SOURCES = %D%/test-plan.c
+tests_unit_test_plan_LDADD = $(UNIT_LIBS)
+tests_unit_test_plan_CFLAGS = $(UNIT_CFLAGS)
 
 check_PROGRAMS += %D%/test-rendezvous
 TESTS += %D%/test-rendezvous
@@ -303,8 +162,187 @@ tests_unit_test_rendezvous_SOURCES = %D%/test-rendezvous.c
 tests_unit_test_rendezvous_LDADD = libslipwayengine.la $(UNIT_LIBS)
 tests_unit_test_rendezvous_CFLAGS = $(UNIT_CFLAGS)
 
-check_PROGRAMS += %D%/test-console
-TESTS += %D%/test-console
-tests_unit_test_console_SOURCES = %D%/test-console.c
-tests_unit_test_console_LDADD = libslipwayengine.la $(UNIT_LIBS)
-tests_unit_test_console_CFLAGS = $(UNIT_CFLAGS)
+check_PROGRAMS += %D%/test-tls
+TESTS += %D%/test-tls
+tests_unit_test_tls_SOURCES = %D%/test-tls.c \
+	%D%/certificate-fixture.c %D%/certificate-fixture.h
+tests_unit_test_tls_LDADD = $(UNIT_LIBS)
+tests_unit_test_tls_CFLAGS = $(UNIT_CFLAGS)
+
+if SERVER
+
+# Hosts, tasks and sessions in a simulated world.
+DEPLOY_WORLD = tests/lib/deploy-world.c tests/lib/deploy-world.h \
+	tests/lib/memory-store.c tests/lib/memory-store.h
+
+DHCP_WORLD = %D%/dhcp-world.c %D%/dhcp-world.h plugins/arch/x86-uefi/x86-uefi.c
+
+check_PROGRAMS += %D%/test-audit
+TESTS += %D%/test-audit
+tests_unit_test_audit_SOURCES = %D%/test-audit.c
+tests_unit_test_audit_LDADD = libslipwayserver.la $(UNIT_LIBS)
+tests_unit_test_audit_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-batch
+TESTS += %D%/test-batch
+tests_unit_test_batch_SOURCES = %D%/test-batch.c $(DEPLOY_WORLD)
+tests_unit_test_batch_LDADD = libslipwayserver.la $(UNIT_LIBS)
+tests_unit_test_batch_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-boot-table
+TESTS += %D%/test-boot-table
+tests_unit_test_boot_table_SOURCES = %D%/test-boot-table.c
+tests_unit_test_boot_table_LDADD = $(UNIT_LIBS)
+tests_unit_test_boot_table_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-config
+TESTS += %D%/test-config
+tests_unit_test_config_SOURCES = %D%/test-config.c
+tests_unit_test_config_LDADD = libslipwayserver.la $(UNIT_LIBS)
+tests_unit_test_config_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-describe
+TESTS += %D%/test-describe
+tests_unit_test_describe_SOURCES = %D%/test-describe.c
+tests_unit_test_describe_LDADD = $(UNIT_LIBS)
+tests_unit_test_describe_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-dhcp
+TESTS += %D%/test-dhcp
+tests_unit_test_dhcp_SOURCES = %D%/test-dhcp.c $(DHCP_WORLD)
+tests_unit_test_dhcp_LDADD = libslipwayserver.la $(UNIT_LIBS)
+tests_unit_test_dhcp_CPPFLAGS = $(AM_CPPFLAGS) -DPLUGIN_VERSION='"$(PACKAGE_VERSION)"'
+tests_unit_test_dhcp_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-dhcp-boot
+TESTS += %D%/test-dhcp-boot
+tests_unit_test_dhcp_boot_SOURCES = %D%/test-dhcp-boot.c $(DHCP_WORLD)
+tests_unit_test_dhcp_boot_LDADD = libslipwayserver.la $(UNIT_LIBS)
+tests_unit_test_dhcp_boot_CPPFLAGS = $(AM_CPPFLAGS) -DPLUGIN_VERSION='"$(PACKAGE_VERSION)"'
+tests_unit_test_dhcp_boot_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-dhcp-log
+TESTS += %D%/test-dhcp-log
+tests_unit_test_dhcp_log_SOURCES = %D%/test-dhcp-log.c $(DHCP_WORLD)
+tests_unit_test_dhcp_log_LDADD = libslipwayserver.la $(UNIT_LIBS)
+tests_unit_test_dhcp_log_CPPFLAGS = $(AM_CPPFLAGS) -DPLUGIN_VERSION='"$(PACKAGE_VERSION)"'
+tests_unit_test_dhcp_log_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-door-route
+TESTS += %D%/test-door-route
+tests_unit_test_door_route_SOURCES = %D%/test-door-route.c
+tests_unit_test_door_route_LDADD = libslipwayserver.la $(UNIT_LIBS)
+tests_unit_test_door_route_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-keep
+TESTS += %D%/test-keep
+tests_unit_test_keep_SOURCES = %D%/test-keep.c
+tests_unit_test_keep_LDADD = libslipwayserver.la $(UNIT_LIBS)
+tests_unit_test_keep_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-mtftp
+TESTS += %D%/test-mtftp
+tests_unit_test_mtftp_SOURCES = %D%/test-mtftp.c %D%/tftp-world.c %D%/tftp-world.h \
+	$(MTFTP_SOURCES)
+tests_unit_test_mtftp_LDADD = libslipwayserver.la $(UNIT_LIBS)
+tests_unit_test_mtftp_CPPFLAGS = $(AM_CPPFLAGS) -DPLUGIN_VERSION='"$(PACKAGE_VERSION)"'
+tests_unit_test_mtftp_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-packet
+TESTS += %D%/test-packet
+tests_unit_test_packet_SOURCES = %D%/test-packet.c
+tests_unit_test_packet_LDADD = $(UNIT_LIBS)
+tests_unit_test_packet_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-policy
+TESTS += %D%/test-policy
+tests_unit_test_policy_SOURCES = %D%/test-policy.c $(DEPLOY_WORLD)
+tests_unit_test_policy_LDADD = libslipwayserver.la $(UNIT_LIBS)
+tests_unit_test_policy_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-profile
+TESTS += %D%/test-profile
+tests_unit_test_profile_SOURCES = %D%/test-profile.c
+tests_unit_test_profile_LDADD = $(UNIT_LIBS)
+tests_unit_test_profile_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-range
+TESTS += %D%/test-range
+tests_unit_test_range_SOURCES = %D%/test-range.c
+tests_unit_test_range_LDADD = libslipwaycli.la $(UNIT_LIBS)
+tests_unit_test_range_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-registry
+TESTS += %D%/test-registry
+tests_unit_test_registry_SOURCES = %D%/test-registry.c
+tests_unit_test_registry_LDADD = $(UNIT_LIBS)
+tests_unit_test_registry_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-route
+TESTS += %D%/test-route
+tests_unit_test_route_SOURCES = %D%/test-route.c
+tests_unit_test_route_LDADD = libslipwayserver.la $(UNIT_LIBS)
+tests_unit_test_route_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-sandbox
+TESTS += %D%/test-sandbox
+tests_unit_test_sandbox_SOURCES = %D%/test-sandbox.c
+tests_unit_test_sandbox_LDADD = libslipwayserver.la $(UNIT_LIBS)
+tests_unit_test_sandbox_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-schema
+TESTS += %D%/test-schema
+tests_unit_test_schema_SOURCES = %D%/test-schema.c
+tests_unit_test_schema_LDADD = libslipwayserver.la $(UNIT_LIBS)
+tests_unit_test_schema_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-session
+TESTS += %D%/test-session
+tests_unit_test_session_SOURCES = %D%/test-session.c $(DEPLOY_WORLD)
+tests_unit_test_session_LDADD = libslipwayserver.la $(UNIT_LIBS)
+tests_unit_test_session_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-store
+TESTS += %D%/test-store
+tests_unit_test_store_SOURCES = %D%/test-store.c \
+	tests/lib/faulty-store.c tests/lib/faulty-store.h \
+	tests/lib/memory-store.c tests/lib/memory-store.h
+tests_unit_test_store_LDADD = libslipwayserver.la $(UNIT_LIBS)
+tests_unit_test_store_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-task
+TESTS += %D%/test-task
+tests_unit_test_task_SOURCES = %D%/test-task.c $(DEPLOY_WORLD)
+tests_unit_test_task_LDADD = libslipwayserver.la $(UNIT_LIBS)
+tests_unit_test_task_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-task-kill
+TESTS += %D%/test-task-kill
+tests_unit_test_task_kill_SOURCES = %D%/test-task-kill.c $(DEPLOY_WORLD) \
+	tests/lib/faulty-store.c tests/lib/faulty-store.h
+tests_unit_test_task_kill_LDADD = libslipwayserver.la $(UNIT_LIBS)
+tests_unit_test_task_kill_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-unicast
+TESTS += %D%/test-unicast
+tests_unit_test_unicast_SOURCES = %D%/test-unicast.c %D%/image-fixture.c \
+	%D%/image-fixture.h
+tests_unit_test_unicast_LDADD = libslipwayserver.la libslipwayengine.la \
+	$(UNIT_LIBS)
+tests_unit_test_unicast_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-worker
+TESTS += %D%/test-worker
+tests_unit_test_worker_SOURCES = %D%/test-worker.c
+tests_unit_test_worker_LDADD = libslipwayserver.la $(UNIT_LIBS)
+tests_unit_test_worker_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-x86-uefi
+TESTS += %D%/test-x86-uefi
+tests_unit_test_x86_uefi_SOURCES = %D%/test-x86-uefi.c \
+	plugins/arch/x86-uefi/x86-uefi.c
+tests_unit_test_x86_uefi_LDADD = $(UNIT_LIBS)
+tests_unit_test_x86_uefi_CPPFLAGS = $(AM_CPPFLAGS) -DPLUGIN_VERSION='"$(PACKAGE_VERSION)"'
+tests_unit_test_x86_uefi_CFLAGS = $(UNIT_CFLAGS)
+
+endif
