@@ -16,6 +16,8 @@ lab_up
 site_up || bail "no site"
 slipway host add vm --mac "$(lab_mac vm)" > /dev/null || bail "no host"
 cp --sparse=always "$SLIPWAY_CACHE/debian-12.img" "$TEST_DIR/disk.img"
+deploy_name=unnamed # what the image itself is called
+: > "$TEST_DIR/vm.console"
 lab_machine vm "$TEST_DIR/disk.img" -S
 
 for round in 1 2 3 4 5 6 7 8 9 10; do
