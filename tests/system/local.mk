@@ -5,6 +5,7 @@ TESTS += $(image_system_tests)
 
 # Real clients against slipwayd in a network namespace.
 SYSTEM_TESTS += %D%/dhcp-clients.sh %D%/engine-rendezvous.sh \
+	%D%/link-lost.sh \
 	%D%/privileges.sh \
 	%D%/tftp-clients.sh
 EXTRA_DIST += tests/lib/dhcp-client
