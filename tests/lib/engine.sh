@@ -22,6 +22,23 @@ server_members='"ports": {"tls": 0, "http": 0, "dhcp": 0, "pxe": 0, "tftp": 0}'
 server_in=() # what to run slipwayd and curl with
 engine_in=()
 
+# cabled_target: server and engine in namespaces of their own, joined by one
+# cable: "cable" on the laboratory's bridge, eth0 with an address in $target.
+# Needs root; source lab.sh too and call lab_up before.
+cabled_target () {
+  target=$lab-target
+  ip netns add "$target"
+  at_exit 'ip netns delete "$target"'
+  in_lab ip link add cable type veth peer name eth0 netns "$target"
+  in_lab ip link set cable master br0 up
+  ip -n "$target" link set eth0 address "$host_mac"
+  ip -n "$target" address add "$lab_network.50/24" dev eth0
+  ip -n "$target" link set eth0 up
+  server_address=$lab_address
+  server_in=(ip netns exec "$lab")
+  engine_in=(ip netns exec "$target")
+}
+
 # use_fixtures NAME...: our plugins, and these of tests/plugin beside them.
 use_fixtures () {
   local machine name

@@ -10,23 +10,12 @@
 requires_root
 requires curl jq ip python3
 
-target=$lab-target
-target_down () { ip netns delete "$target"; }
-ip netns add "$target"
-at_exit target_down
 lab_up
-in_lab ip link add cable type veth peer name eth0 netns "$target"
-in_lab ip link set cable master br0 up
-ip -n "$target" link set eth0 address "$host_mac"
-ip -n "$target" address add "$lab_network.50/24" dev eth0
-ip -n "$target" link set eth0 up
+cabled_target
 
 use_fixtures hang
-server_address=$lab_address
 server_members='"interfaces": ["br0"], "dhcp": {"netmask": "255.255.255.0", "lease_time": "1h",
   "pools": [{"first": "'$lab_network.100'", "last": "'$lab_network.199'"}]}'
-server_in=(ip netns exec "$lab")
-engine_in=(ip netns exec "$target")
 server_init
 server_start
 

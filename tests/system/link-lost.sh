@@ -9,20 +9,9 @@
 requires_root
 requires curl jq ip cmp
 
-target=$lab-target
-target_down () { ip netns delete "$target"; }
-ip netns add "$target"
-at_exit target_down
 lab_up
-in_lab ip link add cable type veth peer name eth0 netns "$target"
-in_lab ip link set cable master br0 up
-ip -n "$target" link set eth0 address "$host_mac"
-ip -n "$target" address add "$lab_network.50/24" dev eth0
-ip -n "$target" link set eth0 up
+cabled_target
 
-server_address=$lab_address
-server_in=(ip netns exec "$lab")
-engine_in=(ip netns exec "$target")
 server_init
 server_start
 image=$TEST_DIR/image.raw disk=$TEST_DIR/disk.img
