@@ -229,6 +229,29 @@ static void read_log(struct json_reader *r, struct config *config)
         (void)json_reader_join(r, &child);
 }
 
+static void read_dock_macs(struct json_reader *r, struct config *config)
+{
+    const json_t *list = json_opt_array(r, "dock_macs");
+    size_t count = json_array_size(list);
+    struct err why = ERR_INIT;
+    if (count > CONFIG_MAX_DOCK_MACS)
+        (void)json_reader_fail(r, "dock_macs", "at most %d addresses",
+                               CONFIG_MAX_DOCK_MACS);
+    if (count == 0 || r->code)
+        return;
+    config->dock_macs = calloc(count, sizeof(*config->dock_macs));
+    if (!config->dock_macs)
+        (void)json_reader_fail(r, "dock_macs", "out of memory");
+    for (size_t i = 0; i < count && !r->code; i++) {
+        const char *text = json_string_value(json_array_get(list, i));
+        if (identity_mac_parse(text ? text : "", config->dock_macs[i], &why))
+            (void)json_reader_fail(r, "dock_macs", "entry %zu: %s", i,
+                                   why.text);
+        else
+            config->dock_mac_count++;
+    }
+}
+
 static const char *from_environment(const char *name, const char *fallback)
 {
     const char *value = getenv(name);
@@ -271,6 +294,7 @@ static int read_config(struct config *config, const json_t *root,
         take_path(&r, "plugin_dir",
                   from_environment("SLIPWAY_PLUGIN_DIR", PKGLIBDIR "/plugins"));
     config->boot_dir = boot_dir(&r);
+    read_dock_macs(&r, config);
     read_log(&r, config);
     return json_done(&r);
 }
@@ -312,6 +336,7 @@ void config_free(struct config *config)
     free(config->store_location);
     free(config->plugin_dir);
     free(config->boot_dir);
+    free(config->dock_macs);
     free(config);
 }
 

@@ -8,12 +8,14 @@
 
 #include <stdbool.h>
 
+#include "core/server/identity.h"
 #include "core/util/err.h"
 #include "core/util/log.h"
 #include "core/util/seam.h"
 
 #define CONFIG_MAX_POOLS 16
 #define CONFIG_MAX_DNS 4
+#define CONFIG_MAX_DOCK_MACS 256
 #define CONFIG_DEFAULT_PATH SYSCONFDIR "/slipway/slipwayd.json"
 
 struct config_pool {
@@ -56,6 +58,10 @@ struct config {
     char *plugin_dir;     /* default: $SLIPWAY_PLUGIN_DIR, then PKGLIBDIR */
     char *boot_dir;       /* shipped boot files; default:
                              $SLIPWAY_DATA_DIR/boot, then PKGDATADIR/boot */
+    /* Addresses of docks and network dongles, which go from machine to
+     * machine and so name none. */
+    char (*dock_macs)[IDENTITY_MAC_BYTES];
+    size_t dock_mac_count;
     enum log_level log_level;
     enum log_format log_format;
 };

@@ -224,6 +224,10 @@ static int make_parts(struct deployment *d, struct err *err)
     const struct seal_secret secret = {s->site->seal_epoch, s->site->secret};
     d->keeper = keeper_new(s->pool, s->config->state_dir, &secret, err);
     s->hosts = hosts_new(s->loop, s->store, event, d, err);
+    if (s->hosts)
+        hosts_set_dock_macs(
+            s->hosts, (const char(*)[IDENTITY_MAC_BYTES])s->config->dock_macs,
+            s->config->dock_mac_count);
     s->tasks = s->hosts ? tasks_new(&d->deploy, s->hosts, err) : NULL;
     d->tickets = s->tasks ? tickets_new(s->tasks, err) : NULL;
     s->sessions =

@@ -170,6 +170,29 @@ static int check_unique(const struct hosts *hosts, const struct host *next,
     return 0;
 }
 
+static bool has_mac(const struct host *host, const char *mac)
+{
+    for (size_t i = 0; host && i < host->mac_count; i++)
+        if (strcmp(host->macs[i], mac) == 0)
+            return true;
+    return false;
+}
+
+/* What a host had before its dock was listed stays, without effect. */
+static int check_docks(const struct hosts *hosts, const struct host *old,
+                       const struct host *next, struct err *err)
+{
+    for (size_t i = 0; i < next->mac_count; i++)
+        if (hosts_dock_mac(hosts, next->macs[i]) &&
+            !has_mac(old, next->macs[i]))
+            return err_set(err, ERR_INVALID,
+                           "%s is listed in 'dock_macs' of the server's "
+                           "configuration, so it names no machine; give host "
+                           "'%s' its UUID or another MAC address",
+                           next->macs[i], next->name);
+    return 0;
+}
+
 /* Puts the members of a request into a document. */
 static int merge(json_t *document, const json_t *patch, struct err *err)
 {
@@ -198,7 +221,8 @@ static void change(struct host_op *op, json_t *document, const struct host *old,
 {
     if (!document)
         (void)err_set(&op->failure, ERR_NO_MEMORY, "out of memory");
-    else if (host_record_parse(document, &op->next, &op->failure) == 0)
+    else if (host_record_parse(document, &op->next, &op->failure) == 0 &&
+             check_docks(op->hosts, old, op->next, &op->failure) == 0)
         (void)check_unique(op->hosts, op->next, &op->failure);
     if (op->failure.code)
         fail_later(op);
@@ -290,13 +314,11 @@ static void add_macs(const struct hosts *hosts, struct host *next,
     char key[IDENTITY_KEY_BYTES];
     for (size_t i = 0; i < count && next->mac_count < HOST_MAX_MACS; i++) {
         char *mac = next->macs[next->mac_count];
-        if (identity_mac_parse(macs[i], mac, NULL))
+        if (identity_mac_parse(macs[i], mac, NULL) ||
+            hosts_dock_mac(hosts, mac) || has_mac(next, mac))
             continue;
         identity_mac_key(mac, key);
-        bool there = hosts_by_alias(hosts, key) != NULL;
-        for (size_t k = 0; k < next->mac_count; k++)
-            there = there || strcmp(next->macs[k], mac) == 0;
-        if (!there)
+        if (!hosts_by_alias(hosts, key))
             next->mac_count++;
     }
 }

@@ -26,6 +26,8 @@ struct hosts {
     struct store *store;
     host_event *event;
     void *event_arg;
+    const char (*dock_macs)[IDENTITY_MAC_BYTES];
+    size_t dock_mac_count;
     struct table by_id;      /* struct host */
     struct table by_alias;   /* struct host_alias */
     struct table by_address; /* struct host: reserved addresses */
@@ -43,6 +45,8 @@ int64_t hosts_wall_s(const struct hosts *hosts);
  * version, whose address stays valid; NULL = no memory. */
 struct host *hosts_enter(struct hosts *hosts, struct host *host);
 void hosts_remove(struct hosts *hosts, struct host *host);
+/* Whether `mac`, canonical, was set as a dock's. */
+bool hosts_dock_mac(const struct hosts *hosts, const char *mac);
 /* The host that has the alias "mac/...", "uuid/...", "name/...". */
 struct host *hosts_by_alias(const struct hosts *hosts, const char *key);
 

@@ -40,6 +40,21 @@ void hosts_free(struct hosts *hosts)
     free(hosts);
 }
 
+void hosts_set_dock_macs(struct hosts *hosts,
+                         const char (*macs)[IDENTITY_MAC_BYTES], size_t count)
+{
+    hosts->dock_macs = macs;
+    hosts->dock_mac_count = count;
+}
+
+bool hosts_dock_mac(const struct hosts *hosts, const char *mac)
+{
+    for (size_t i = 0; i < hosts->dock_mac_count; i++)
+        if (strcmp(hosts->dock_macs[i], mac) == 0)
+            return true;
+    return false;
+}
+
 int64_t hosts_wall_s(const struct hosts *hosts)
 {
     const struct seam *seam = loop_seam(hosts->loop);
@@ -132,17 +147,22 @@ const struct host *host_find_reserved(const struct hosts *hosts,
     return table_find(&hosts->by_address, address);
 }
 
-const struct host *host_find_any(const struct hosts *hosts, const char *text)
+static struct host *by_mac(const struct hosts *hosts, const char *text)
 {
     char mac[IDENTITY_MAC_BYTES], key[IDENTITY_KEY_BYTES];
+    if (!text || !*text || identity_mac_parse(text, mac, NULL) ||
+        hosts_dock_mac(hosts, mac))
+        return NULL;
+    identity_mac_key(mac, key);
+    return hosts_by_alias(hosts, key);
+}
+
+const struct host *host_find_any(const struct hosts *hosts, const char *text)
+{
     const struct host *host = host_find_name(hosts, text);
     if (!host)
         host = host_find(hosts, text);
-    if (!host && identity_mac_parse(text, mac, NULL) == 0) {
-        identity_mac_key(mac, key);
-        host = hosts_by_alias(hosts, key);
-    }
-    return host;
+    return host ? host : by_mac(hosts, text);
 }
 
 const struct host *host_next(const struct hosts *hosts, const char *after)
@@ -220,15 +240,6 @@ static struct host *by_uuid(const struct hosts *hosts, const char *text)
         return host;
     identity_uuid_swap(uuid, other);
     identity_uuid_key(other, key);
-    return hosts_by_alias(hosts, key);
-}
-
-static struct host *by_mac(const struct hosts *hosts, const char *text)
-{
-    char mac[IDENTITY_MAC_BYTES], key[IDENTITY_KEY_BYTES];
-    if (!text || !*text || identity_mac_parse(text, mac, NULL))
-        return NULL;
-    identity_mac_key(mac, key);
     return hosts_by_alias(hosts, key);
 }
 

@@ -47,6 +47,11 @@ typedef void host_event(void *arg, const char *id, json_t *json);
 struct hosts *hosts_new(struct loop *loop, struct store *store,
                         host_event *event, void *arg, struct err *err);
 void hosts_free(struct hosts *hosts);
+/* Addresses that are no machine's, since a dock or a dongle takes them along:
+ * none is found by one, and no host is given one.  Borrowed for the life of
+ * `hosts`. */
+void hosts_set_dock_macs(struct hosts *hosts,
+                         const char (*macs)[IDENTITY_MAC_BYTES], size_t count);
 /* Reads all documents; loaded(arg, NULL) once they are in the tables, or the
  * failure. */
 void hosts_load(struct hosts *hosts,

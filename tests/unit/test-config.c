@@ -59,7 +59,7 @@ static void test_everything(void **state)
         "\"lab\", \"lease_time\": \"10m\"}, \"store\": {\"plugin\": "
         "\"other\", \"location\": \"x\"}, \"plugin_dir\": \"/p\", "
         "\"boot_dir\": \"/b\", \"log\": {\"level\": \"debug\", \"format\": "
-        "\"json\"}}";
+        "\"json\"}, \"dock_macs\": [\"00-50-B6-00-00-01\"]}";
     struct config *config;
     struct err err = ERR_INIT;
     (void)state;
@@ -70,6 +70,8 @@ static void test_everything(void **state)
     assert_int_equal(config->dhcp.dns_count, 1);
     assert_string_equal(config->interface, "br0");
     assert_string_equal(config->boot_dir, "/b");
+    assert_int_equal(config->dock_mac_count, 1);
+    assert_string_equal(config->dock_macs[0], "00:50:b6:00:00:01");
     assert_int_equal(config->log_format, LOG_FORMAT_JSON);
     config_free(config);
 }
@@ -99,6 +101,7 @@ static const struct wrong wrongs[] = {
     {"{\"address\":\"192.0.2.1\",\"interfaces\":[7]}", "$.interfaces"},
     {"{\"address\":\"192.0.2.1\",\"log\":{\"level\":\"loud\"}}",
      "$.log.level"},
+    {"{\"address\":\"192.0.2.1\",\"dock_macs\":[\"x\"]}", "$.dock_macs"},
     {DHCP("\"mode\":\"proxy\"," POOL "," MASK), "$.dhcp.mode"},
     {DHCP(MASK), "pools"},
     {DHCP("\"pools\":[]," MASK), "$.dhcp.pools"},

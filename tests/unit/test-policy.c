@@ -170,6 +170,33 @@ static void test_two_hosts_never_share_a_name(void **state)
     assert_int_equal(memory_store_count("/v1/alias/"), 3);
 }
 
+static void test_a_docks_mac_names_no_machine(void **state)
+{
+    static const char dock[1][IDENTITY_MAC_BYTES] = {STRANGER};
+    struct world *w = *state;
+    const struct host *host;
+    world_start(w);
+    /* Given to a host before the dock was listed, it finds that host no
+     * more: the laptop behind the dock is told by its UUID. */
+    assert_int_equal(create(w, json_pack("{s:s, s:[s]}", "name", "lab-02",
+                                         "macs", STRANGER)),
+                     1);
+    hosts_set_dock_macs(w->hosts, dock, 1);
+    assert_int_equal(ask(w, STRANGER, WORLD_UUID, "x86-uefi").intent, ENGINE);
+    assert_int_equal(world_events(w, "identity-conflict"), 0);
+    assert_int_equal(host_identify(w->hosts, STRANGER, "", &host),
+                     HOST_UNKNOWN);
+    assert_null(host_find_any(w->hosts, STRANGER));
+    assert_int_equal(create(w, json_pack("{s:s, s:[s]}", "name", "lab-03",
+                                         "macs", STRANGER)),
+                     ERR_INVALID);
+    /* Nor does an approved engine bring it in. */
+    host = host_find_name(w->hosts, "lab-01");
+    host_learn(w->hosts, host->id, "", NULL, dock, 1);
+    world_settle(w);
+    assert_int_equal(host_find_name(w->hosts, "lab-01")->mac_count, 1);
+}
+
 static void test_a_change_moves_the_aliases(void **state)
 {
     struct world *w = *state;
@@ -240,6 +267,7 @@ int main(void)
         TEST(test_names_of_two_hosts_are_a_conflict),
         TEST(test_uuids_that_many_machines_share),
         TEST(test_two_hosts_never_share_a_name),
+        TEST(test_a_docks_mac_names_no_machine),
         TEST(test_a_change_moves_the_aliases),
         TEST(test_a_host_with_a_task_is_not_deleted),
         TEST(test_a_boot_loop_is_told),
