@@ -93,18 +93,6 @@ char *manifest_format(const struct manifest *manifest, struct err *err)
     return text;
 }
 
-/* Copies a text member that must fit. */
-static void get_text(struct json_reader *r, const char *key, char *out,
-                     size_t bytes)
-{
-    const char *text = json_get_text(r, key);
-    size_t length = strlen(text);
-    if (length >= bytes)
-        (void)json_reader_fail(r, key, "is longer than %zu bytes", bytes - 1);
-    else
-        memcpy(out, text, length + 1);
-}
-
 static void parse_partition(struct json_reader *r, uint64_t size_bytes,
                             struct partition *p)
 {
@@ -112,8 +100,8 @@ static void parse_partition(struct json_reader *r, uint64_t size_bytes,
     p->start_bytes = json_get_u64(r, "start_bytes", 0, size_bytes);
     p->length_bytes =
         json_get_u64(r, "length_bytes", 1, MAX(size_bytes, UINT64_C(1)));
-    get_text(r, "type", p->type, sizeof(p->type));
-    get_text(r, "name", p->name, sizeof(p->name));
+    json_copy_text(r, "type", p->type, sizeof(p->type));
+    json_copy_text(r, "name", p->name, sizeof(p->name));
     p->file_system =
         partition_file_system_known(json_get_text(r, "file_system"));
     if (!r->code && p->length_bytes > size_bytes - p->start_bytes)
@@ -166,7 +154,7 @@ static void parse_partitions(struct json_reader *r, struct manifest *m)
 static void parse_members(struct json_reader *r, struct manifest *m)
 {
     (void)json_get_u64(r, "schema", MANIFEST_SCHEMA, MANIFEST_SCHEMA);
-    get_text(r, "name", m->name, sizeof(m->name));
+    json_copy_text(r, "name", m->name, sizeof(m->name));
     if (!r->code && !image_name_ok(m->name))
         (void)json_reader_fail(r, "name", "is not an image name");
     m->revision = json_get_u64(r, "revision", 1, IMAGE_REVISION_MAX);

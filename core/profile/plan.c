@@ -122,16 +122,10 @@ static void copy_text(struct json_reader *r, const char *key, const char *text,
         memcpy(out, text, strlen(text) + 1);
 }
 
-static void get_text(struct json_reader *r, const char *key, char *out,
-                     size_t size)
-{
-    copy_text(r, key, json_get_text(r, key), out, size);
-}
-
 static void get_id(struct json_reader *r, const char *key,
                    char out[MESSAGE_ID_BYTES])
 {
-    get_text(r, key, out, MESSAGE_ID_BYTES);
+    json_copy_text(r, key, out, MESSAGE_ID_BYTES);
     if (!r->code && !message_id_valid(out))
         json_reader_fail(r, key, "is not an id of 32 hexadecimal digits");
 }
@@ -140,7 +134,7 @@ static void get_id(struct json_reader *r, const char *key,
 static void get_name(struct json_reader *r, const char *key,
                      char out[PLAN_NAME_BYTES])
 {
-    get_text(r, key, out, PLAN_NAME_BYTES);
+    json_copy_text(r, key, out, PLAN_NAME_BYTES);
     if (!r->code &&
         (!*out ||
          strspn(out, "abcdefghijklmnopqrstuvwxyz0123456789-_") != strlen(out)))
@@ -175,7 +169,7 @@ static void get_servers(struct json_reader *r, struct plan *plan)
         struct plan_server *s = &plan->servers[i];
         struct json_reader e;
         json_reader_element(&e, r, "servers", i);
-        get_text(&e, "address", s->address, sizeof(s->address));
+        json_copy_text(&e, "address", s->address, sizeof(s->address));
         s->tls_port = (uint16_t)json_get_u64(&e, "tls_port", 1, 65535);
         s->http_port = (uint16_t)json_get_u64(&e, "http_port", 1, 65535);
         if (json_done(&e) == 0)
@@ -268,16 +262,16 @@ int plan_parse(const char *text, size_t length, struct plan **ret_plan,
     plan->attempt = (uint32_t)json_get_u64(&r, "attempt", 1, 1000);
     json_reader_member(&host, &r, "host");
     get_id(&host, "id", plan->host_id);
-    get_text(&host, "name", plan->host_name, sizeof(plan->host_name));
+    json_copy_text(&host, "name", plan->host_name, sizeof(plan->host_name));
     int code = json_done(&host);
     json_reader_join(&r, &host);
     plan->epoch = json_get_u64(&r, "epoch", 0, INT64_MAX);
     plan->not_after_s = (int64_t)json_get_u64(&r, "not_after_s", 0, INT64_MAX);
-    get_text(&r, "tier", plan->tier, sizeof(plan->tier));
+    json_copy_text(&r, "tier", plan->tier, sizeof(plan->tier));
     get_servers(&r, plan);
     get_transports(&r, plan);
     get_steps(&r, plan);
-    get_text(&r, "then", plan->then, sizeof(plan->then));
+    json_copy_text(&r, "then", plan->then, sizeof(plan->then));
     if (!r.code && plan_then_check(plan->then, NULL))
         json_reader_fail(&r, "then", "is not known to this engine");
     if (!code)

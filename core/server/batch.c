@@ -340,12 +340,6 @@ void batch_start(struct batches *batches, const struct profile *profile,
 
 /* --- going on after a restart ------------------------------------------- */
 
-struct load {
-    struct batches *batches;
-    void (*loaded)(void *arg, const struct err *err);
-    void *arg;
-};
-
 static void resumed(void *arg, const json_t *batch, const struct err *err)
 {
     (void)arg;
@@ -356,54 +350,37 @@ static void resumed(void *arg, const json_t *batch, const struct err *err)
                    json_string_value(json_object_get(batch, "id")));
 }
 
-static void resume(struct batches *batches, const struct store_doc *doc)
+static int enter(void *owner, const struct store_doc *doc, struct err *err)
 {
-    struct err err = ERR_INIT;
-    struct starting *s = calloc(1, sizeof(*s));
+    struct batches *batches = owner;
+    const char *state = json_string_value(json_object_get(doc->json, "state"));
     const char *by = json_string_value(json_object_get(doc->json, "by"));
+    if (!state || strcmp(state, "starting") != 0)
+        return 0;
+    struct starting *s = calloc(1, sizeof(*s));
     if (!s)
-        return;
+        return err_set(err, ERR_NO_MEMORY, "out of memory");
     *s = (struct starting){.batches = batches,
                            .document = json_deep_copy(doc->json),
                            .done = resumed};
     snprintf(s->by, sizeof(s->by), "%.79s", by ? by : "");
-    if (!s->document || profile_parse(json_object_get(doc->json, "profile"),
-                                      doc->key, &s->profile, &err)) {
-        log_error("Batch document '%s' is damaged: %s", doc->key, err.text);
+    int code = s->document
+                   ? profile_parse(json_object_get(doc->json, "profile"),
+                                   doc->key, &s->profile, err)
+                   : err_set(err, ERR_NO_MEMORY, "out of memory");
+    if (code != 0) {
         json_decref(s->document);
         free(s);
-        return;
+        return code;
     }
     start_next(s);
+    return 0;
 }
 
-static void load_one(void *arg, const struct store_doc *doc,
-                     const struct err *err)
+void batches_load(struct batches *batches, store_loaded *loaded, void *arg)
 {
-    struct load *load = arg;
-    if (doc) {
-        const char *state =
-            json_string_value(json_object_get(doc->json, "state"));
-        if (state && strcmp(state, "starting") == 0)
-            resume(load->batches, doc);
-        return;
-    }
-    load->loaded(load->arg, err);
-    free(load);
-}
-
-void batches_load(struct batches *batches,
-                  void (*loaded)(void *arg, const struct err *err), void *arg)
-{
-    struct load *load = calloc(1, sizeof(*load));
-    if (!load) {
-        struct err err = ERR_INIT;
-        (void)err_set(&err, ERR_NO_MEMORY, "out of memory for batches");
-        loaded(arg, &err);
-        return;
-    }
-    *load = (struct load){batches, loaded, arg};
-    store_each(batches->deploy->store, "/v1/batch/", load_one, load);
+    store_load(batches->deploy->store, "/v1/batch/", enter, batches, loaded,
+               arg);
 }
 
 /* --- cancelling --------------------------------------------------------- */

@@ -18,8 +18,7 @@ struct batches *batches_new(struct tasks *tasks, struct hosts *hosts,
                             struct err *err);
 void batches_free(struct batches *batches);
 /* Completes batches that were being started when the server ended. */
-void batches_load(struct batches *batches,
-                  void (*loaded)(void *arg, const struct err *err), void *arg);
+void batches_load(struct batches *batches, store_loaded *loaded, void *arg);
 
 /* The batch's document, borrowed, or why not. */
 typedef void batch_done(void *arg, const json_t *batch, const struct err *err);

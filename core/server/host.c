@@ -186,44 +186,21 @@ json_t *host_json(const struct host *host)
 
 /* --- loading ------------------------------------------------------------ */
 
-struct load {
-    struct hosts *hosts;
-    void (*loaded)(void *arg, const struct err *err);
-    void *arg;
-};
-
-static void load_one(void *arg, const struct store_doc *doc,
-                     const struct err *err)
+static int enter(void *owner, const struct store_doc *doc, struct err *err)
 {
-    struct load *load = arg;
-    struct err why = ERR_INIT;
-    struct host *host = NULL;
-    if (doc) {
-        if (host_record_parse(doc->json, &host, &why)) {
-            log_error("Document '%s' is damaged and left out: %s", doc->key,
-                      why.text);
-            return;
-        }
-        host->revision = doc->revision;
-        (void)hosts_enter(load->hosts, host);
-        return;
-    }
-    load->loaded(load->arg, err);
-    free(load);
+    struct host *host;
+    int code = host_record_parse(doc->json, &host, err);
+    if (code != 0)
+        return code;
+    host->revision = doc->revision;
+    if (!hosts_enter(owner, host))
+        return err_set(err, ERR_NO_MEMORY, "out of memory");
+    return 0;
 }
 
-void hosts_load(struct hosts *hosts,
-                void (*loaded)(void *arg, const struct err *err), void *arg)
+void hosts_load(struct hosts *hosts, store_loaded *loaded, void *arg)
 {
-    struct load *load = calloc(1, sizeof(*load));
-    if (!load) {
-        struct err err = ERR_INIT;
-        (void)err_set(&err, ERR_NO_MEMORY, "out of memory for hosts");
-        loaded(arg, &err);
-        return;
-    }
-    *load = (struct load){hosts, loaded, arg};
-    store_each(hosts->store, "/v1/host/", load_one, load);
+    store_load(hosts->store, "/v1/host/", enter, hosts, loaded, arg);
 }
 
 /* --- who is who --------------------------------------------------------- */

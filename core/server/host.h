@@ -54,8 +54,7 @@ void hosts_set_dock_macs(struct hosts *hosts,
                          const char (*macs)[IDENTITY_MAC_BYTES], size_t count);
 /* Reads all documents; loaded(arg, NULL) once they are in the tables, or the
  * failure. */
-void hosts_load(struct hosts *hosts,
-                void (*loaded)(void *arg, const struct err *err), void *arg);
+void hosts_load(struct hosts *hosts, store_loaded *loaded, void *arg);
 
 /* NULL when there is none.  Borrowed until the host is deleted. */
 const struct host *host_find(const struct hosts *hosts, const char *id);

@@ -71,6 +71,7 @@ libslipwayserver_la_SOURCES = \
 	%D%/store.c %D%/store.h \
 	%D%/store-care.c \
 	%D%/store-internal.h \
+	%D%/store-load.c \
 	%D%/store-write.c \
 	%D%/token.c %D%/token.h \
 	%D%/transport-worker.c %D%/transport-worker.h \

@@ -41,8 +41,7 @@ struct sessions;
 struct sessions *sessions_new(struct tasks *tasks, struct hosts *hosts,
                               struct tickets *tickets, struct err *err);
 void sessions_free(struct sessions *sessions);
-void sessions_load(struct sessions *sessions,
-                   void (*loaded)(void *arg, const struct err *err), void *arg);
+void sessions_load(struct sessions *sessions, store_loaded *loaded, void *arg);
 
 typedef void session_welcomed(void *arg, const struct message_welcome *welcome,
                               const struct err *err);

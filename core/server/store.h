@@ -73,6 +73,17 @@ void store_list(struct store *store, const char *prefix, const char *after,
 void store_each(struct store *store, const char *prefix, store_got *each,
                 void *arg);
 
+/*
+ * The same at start, to fill an owner's tables: enter() takes one document
+ * and says why not when it is damaged, which is logged and hides no other;
+ * loaded(arg, NULL) comes after the last, or loaded(arg, err) once instead.
+ */
+typedef int store_enter(void *owner, const struct store_doc *doc,
+                        struct err *err);
+typedef void store_loaded(void *arg, const struct err *err);
+void store_load(struct store *store, const char *prefix, store_enter *enter,
+                void *owner, store_loaded *loaded, void *arg);
+
 /* What a document must be before it is changed. */
 #define STORE_NEW 0u             /* it must not exist */
 #define STORE_ANY UINT64_MAX     /* whatever it is */

@@ -142,16 +142,6 @@ json_t *task_json(const struct task_record *record,
 
 /* --- reading ------------------------------------------------------------ */
 
-static void get_text(struct json_reader *r, const char *key, char *out,
-                     size_t size)
-{
-    const char *text = json_get_text(r, key);
-    if (strlen(text) >= size)
-        json_reader_fail(r, key, "is longer than %zu bytes", size - 1);
-    else
-        memcpy(out, text, strlen(text) + 1);
-}
-
 static size_t get_word(struct json_reader *r, const char *key,
                        const char *const *words, size_t count)
 {
@@ -181,7 +171,7 @@ static void read_steps(struct json_reader *r, struct task_record *t)
         struct json_reader e;
         char action[PLAN_NAME_BYTES];
         json_reader_element(&e, r, "steps", i);
-        get_text(&e, "action", action, sizeof(action));
+        json_copy_text(&e, "action", action, sizeof(action));
         t->steps[i].state = (enum task_step_state)get_word(
             &e, "state", step_words, ARRAY_LENGTH(step_words));
         t->steps[i].started_s = get_time(&e, "started_s");
@@ -205,8 +195,9 @@ static void read_images(struct json_reader *r, struct task_record *t)
         json_reader_element(&e, r, "images", i);
         image->step =
             (uint32_t)json_get_u64(&e, "step", 0, MESSAGE_MAX_STEPS - 1);
-        get_text(&e, "param", image->param, sizeof(image->param));
-        get_text(&e, "reference", image->reference, sizeof(image->reference));
+        json_copy_text(&e, "param", image->param, sizeof(image->param));
+        json_copy_text(&e, "reference", image->reference,
+                       sizeof(image->reference));
         const char *hex = json_get_text(&e, "manifest");
         if (!e.code && digest_parse(hex, &image->manifest, NULL))
             json_reader_fail(&e, "manifest", "is not a digest");
@@ -220,11 +211,11 @@ static void read_images(struct json_reader *r, struct task_record *t)
 static void read_scalars(struct json_reader *r, struct task_record *t)
 {
     (void)json_get_u64(r, "schema", 1, 1);
-    get_text(r, "id", t->id, sizeof(t->id));
-    get_text(r, "host", t->host_id, sizeof(t->host_id));
-    get_text(r, "host_name", t->host_name, sizeof(t->host_name));
-    get_text(r, "batch", t->batch, sizeof(t->batch));
-    get_text(r, "by", t->by, sizeof(t->by));
+    json_copy_text(r, "id", t->id, sizeof(t->id));
+    json_copy_text(r, "host", t->host_id, sizeof(t->host_id));
+    json_copy_text(r, "host_name", t->host_name, sizeof(t->host_name));
+    json_copy_text(r, "batch", t->batch, sizeof(t->batch));
+    json_copy_text(r, "by", t->by, sizeof(t->by));
     t->state = (enum task_state)get_word(r, "state", state_words,
                                          ARRAY_LENGTH(state_words));
     t->attempt = (uint32_t)json_get_u64(r, "attempt", 1, 1000);
@@ -233,11 +224,11 @@ static void read_scalars(struct json_reader *r, struct task_record *t)
     t->created_s = get_time(r, "created_s");
     t->started_s = get_time(r, "started_s");
     t->ended_s = get_time(r, "ended_s");
-    get_text(r, "session", t->session, sizeof(t->session));
+    json_copy_text(r, "session", t->session, sizeof(t->session));
     t->seq = json_get_u64(r, "seq", 0, INT64_MAX);
-    get_text(r, "code", t->code, sizeof(t->code));
-    get_text(r, "sentence", t->sentence, sizeof(t->sentence));
-    get_text(r, "method", t->method, sizeof(t->method));
+    json_copy_text(r, "code", t->code, sizeof(t->code));
+    json_copy_text(r, "sentence", t->sentence, sizeof(t->sentence));
+    json_copy_text(r, "method", t->method, sizeof(t->method));
     t->plan = json_incref((json_t *)json_opt_object(r, "plan"));
 }
 

@@ -90,16 +90,6 @@ static json_t *format(const struct ticket *t, const char *session,
                      "frozen", frozen);
 }
 
-static void get_text(struct json_reader *r, const char *key, char *out,
-                     size_t size)
-{
-    const char *text = json_get_text(r, key);
-    if (strlen(text) >= size)
-        json_reader_fail(r, key, "is longer than %zu bytes", size - 1);
-    else
-        memcpy(out, text, strlen(text) + 1);
-}
-
 static int parse(const struct store_doc *doc, struct ticket *t, struct err *err)
 {
     const char *hash = strrchr(doc->key, '/') + 1;
@@ -110,13 +100,13 @@ static int parse(const struct store_doc *doc, struct ticket *t, struct err *err)
         json_reader_fail(&r, NULL, "has a wrong key");
     else
         memcpy(t->hash, hash, strlen(hash) + 1);
-    get_text(&r, "host", t->host_id, sizeof(t->host_id));
-    get_text(&r, "task", t->task, sizeof(t->task));
+    json_copy_text(&r, "host", t->host_id, sizeof(t->host_id));
+    json_copy_text(&r, "task", t->task, sizeof(t->task));
     t->attempt = (uint32_t)json_get_u64(&r, "attempt", 1, 1000);
-    get_text(&r, "address", t->address, sizeof(t->address));
+    json_copy_text(&r, "address", t->address, sizeof(t->address));
     t->expires_s = (int64_t)json_get_u64(&r, "expires_s", 0, INT64_MAX);
-    get_text(&r, "session", t->session, sizeof(t->session));
-    get_text(&r, "key", t->key, sizeof(t->key));
+    json_copy_text(&r, "session", t->session, sizeof(t->session));
+    json_copy_text(&r, "key", t->key, sizeof(t->key));
     t->frozen = json_get_bool(&r, "frozen");
     return json_done(&r);
 }
@@ -342,32 +332,17 @@ void tickets_drop(struct tickets *tickets, const char *host_id)
 
 /* --- loading ------------------------------------------------------------ */
 
-struct load {
-    struct tickets *tickets;
-    void (*loaded)(void *arg, const struct err *err);
-    void *arg;
-};
-
-static void load_one(void *arg, const struct store_doc *doc,
-                     const struct err *err)
+static int enter(void *owner, const struct store_doc *doc, struct err *err)
 {
-    struct load *load = arg;
-    struct tickets *tickets = load->tickets;
-    struct err why = ERR_INIT;
-    if (!doc) {
-        load->loaded(load->arg, err);
-        free(load);
-        return;
-    }
+    struct tickets *tickets = owner;
     struct ticket_entry *entry = calloc(1, sizeof(*entry));
     if (!entry)
-        return;
+        return err_set(err, ERR_NO_MEMORY, "out of memory");
     entry->tickets = tickets;
-    if (parse(doc, &entry->ticket, &why)) {
-        log_error("Document '%s' is damaged and left out: %s", doc->key,
-                  why.text);
+    int code = parse(doc, &entry->ticket, err);
+    if (code != 0) {
         entry_free(entry);
-        return;
+        return code;
     }
     entry->ticket.stored = true;
     if (ticket_expired(tickets, &entry->ticket)) {
@@ -375,19 +350,13 @@ static void load_one(void *arg, const struct store_doc *doc,
         entry_free(entry);
     } else if (table_add(&tickets->by_hash, entry->ticket.hash, entry)) {
         entry_free(entry);
+        return err_set(err, ERR_NO_MEMORY, "out of memory");
     }
+    return 0;
 }
 
-void tickets_load(struct tickets *tickets,
-                  void (*loaded)(void *arg, const struct err *err), void *arg)
+void tickets_load(struct tickets *tickets, store_loaded *loaded, void *arg)
 {
-    struct load *load = calloc(1, sizeof(*load));
-    if (!load) {
-        struct err err = ERR_INIT;
-        (void)err_set(&err, ERR_NO_MEMORY, "out of memory for tickets");
-        loaded(arg, &err);
-        return;
-    }
-    *load = (struct load){tickets, loaded, arg};
-    store_each(tickets->deploy->store, "/v1/ticket/", load_one, load);
+    store_load(tickets->deploy->store, "/v1/ticket/", enter, tickets, loaded,
+               arg);
 }

@@ -31,8 +31,7 @@ struct tickets;
 
 struct tickets *tickets_new(struct tasks *tasks, struct err *err);
 void tickets_free(struct tickets *tickets);
-void tickets_load(struct tickets *tickets,
-                  void (*loaded)(void *arg, const struct err *err), void *arg);
+void tickets_load(struct tickets *tickets, store_loaded *loaded, void *arg);
 
 /* A ticket for this task's host at this address: the outstanding one if its
  * text is still known, else a new one.  NULL: none may be given. */

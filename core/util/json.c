@@ -191,6 +191,16 @@ const char *json_get_text(struct json_reader *r, const char *key)
     return value ? text_of(r, key, value) : "";
 }
 
+void json_copy_text(struct json_reader *r, const char *key, char *out,
+                    size_t size)
+{
+    const char *text = json_get_text(r, key);
+    if (strlen(text) >= size)
+        (void)json_reader_fail(r, key, "is longer than %zu bytes", size - 1);
+    else
+        memcpy(out, text, strlen(text) + 1);
+}
+
 uint64_t json_get_u64(struct json_reader *r, const char *key, uint64_t min,
                       uint64_t max)
 {

@@ -52,6 +52,10 @@ int json_reader_fail(struct json_reader *r, const char *key, const char *format,
 bool json_has(struct json_reader *r, const char *key);
 /* Required values; "" / 0 / false / NULL after a failure.  Borrowed. */
 const char *json_get_text(struct json_reader *r, const char *key);
+/* A required text copied into `out` of `size` bytes, the NUL among them; a
+ * longer one is a failure and leaves `out` alone. */
+void json_copy_text(struct json_reader *r, const char *key, char *out,
+                    size_t size);
 uint64_t json_get_u64(struct json_reader *r, const char *key, uint64_t min,
                       uint64_t max);
 bool json_get_bool(struct json_reader *r, const char *key);
