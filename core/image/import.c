@@ -11,15 +11,18 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "core/image/reader.h"
 
 #define THREADS_MAX 16
 #define SLOTS_FOR_EACH_THREAD 2
+#define COMMIT_INTERVAL_S 5
 
 struct slot {
     uint8_t *data;
     size_t length;
+    uint64_t hole_run; /* so many chunks of nothing, instead of data */
     bool finished; /* record is valid */
     struct index_record record;
 };
@@ -31,6 +34,7 @@ struct import {
     unsigned threads;
     struct objects_batch *batch;
     struct index_builder *builder;
+    uint64_t begun_bytes; /* an earlier run has finished so many */
     pthread_t thread[THREADS_MAX];
     unsigned started;
 
@@ -39,11 +43,13 @@ struct import {
     pthread_cond_t room;  /* a slot became free, or it failed */
     struct slot *slots;
     uint64_t slot_count;
-    uint64_t read;    /* chunks that were read */
+    uint64_t read;    /* slots that were filled */
     uint64_t taken;   /* of those, taken by a worker */
-    uint64_t indexed; /* of those, in the index and their slots free */
+    uint64_t indexed; /* of those, in the index and free */
     uint64_t stored_bytes;
-    bool over; /* nothing more will be read */
+    bool over;        /* nothing more will be read */
+    bool interrupted; /* the input ended early; there is a journal */
+    time_t committed_s;
     struct err err;
 };
 
@@ -73,8 +79,9 @@ static int make_record(struct import *im, const struct worker *w,
                        const struct slot *slot, struct index_record *record,
                        struct err *err)
 {
-    *record = (struct index_record){.flags = INDEX_HOLE, .run = 1};
-    if (is_zero(slot->data, slot->length))
+    *record = (struct index_record){
+        .flags = INDEX_HOLE, .run = slot->hole_run ? slot->hole_run : 1};
+    if (slot->hole_run || is_zero(slot->data, slot->length))
         return 0;
     const struct seal_secret *secret = im->spec->secret;
     size_t frame_bytes;
@@ -101,6 +108,8 @@ static int index_finished(struct import *im, struct err *err)
         if (!slot->finished)
             break;
         int rc = index_builder_add(im->builder, &slot->record, err);
+        if (!rc && im->spec->journal)
+            rc = import_journal_add(im->spec->journal, &slot->record, err);
         if (rc)
             return rc;
         im->stored_bytes += slot->record.object_bytes;
@@ -202,42 +211,89 @@ static int read_some(int fd, uint8_t *data, size_t length, size_t *ret_length,
     return 0;
 }
 
+static int fill_from_fd(struct import *im, struct slot *slot, uint64_t offset,
+                        size_t want, struct err *err)
+{
+    int rc = read_some(im->spec->fd, slot->data, want, &slot->length, err);
+    if (rc || slot->length == want)
+        return rc;
+    im->interrupted = im->spec->journal;
+    return err_set(err, im->interrupted ? ERR_UNAVAILABLE : ERR_INVALID,
+                   "the image ended after %" PRIu64 " of %" PRIu64
+                   " bytes: it was cut off or its sending was interrupted",
+                   offset + slot->length, im->spec->size_bytes);
+}
+
+/* Whole chunks of a hole are not looked at. */
+static int fill_from_source(struct import *im, struct slot *slot,
+                            uint64_t offset, size_t want, struct err *err)
+{
+    const struct import_source *source = im->spec->source;
+    uint64_t hole;
+    int rc = source->hole(source->arg, offset, &hole, err);
+    if (rc)
+        return rc;
+    slot->length = want;
+    slot->hole_run = hole >> im->chunk_shift;
+    if (offset + hole == im->spec->size_bytes && hole)
+        slot->hole_run = (hole - 1) / (UINT64_C(1) << im->chunk_shift) + 1;
+    return slot->hole_run
+               ? 0
+               : source->read(source->arg, slot->data, want, offset, err);
+}
+
+/* A slot from `offset` on; *ret_end is where the next one begins. */
 static int read_chunk(struct import *im, struct slot *slot, uint64_t offset,
-                      struct err *err)
+                      uint64_t *ret_end, struct err *err)
 {
     const struct import_spec *spec = im->spec;
     uint64_t left = spec->size_bytes - offset;
     size_t want = (size_t)MIN(left, UINT64_C(1) << im->chunk_shift);
-    int rc = read_some(spec->fd, slot->data, want, &slot->length, err);
-    if (!rc && slot->length < want)
-        rc = err_set(err, ERR_INVALID,
-                     "the image ended after %" PRIu64 " of %" PRIu64
-                     " bytes: it was cut off or its sending was interrupted",
-                     offset + slot->length, spec->size_bytes);
+    slot->hole_run = 0;
+    int rc = spec->source ? fill_from_source(im, slot, offset, want, err)
+                          : fill_from_fd(im, slot, offset, want, err);
     if (rc)
         return rc;
+    *ret_end = MIN(spec->size_bytes,
+                   offset + (MAX(slot->hole_run, 1) << im->chunk_shift));
     (void)pthread_mutex_lock(&im->lock);
     im->read++;
     uint64_t stored = im->stored_bytes;
     (void)pthread_cond_signal(&im->work);
     (void)pthread_mutex_unlock(&im->lock);
-    if (spec->progress && spec->progress(spec->arg, offset + want, stored))
+    if (spec->progress && spec->progress(spec->arg, *ret_end, stored))
         return err_set(err, ERR_CANCELLED, "the import was cancelled");
     return 0;
 }
 
-static int read_all(struct import *im, struct err *err)
+/* What a killed worker loses is what has no name yet: not minutes of it. */
+static int commit_sometimes(struct import *im, struct err *err)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    if (!im->committed_s)
+        im->committed_s = now.tv_sec;
+    if (now.tv_sec - im->committed_s < COMMIT_INTERVAL_S)
+        return 0;
+    im->committed_s = now.tv_sec;
+    return objects_commit(im->batch, err);
+}
+
+static int read_all(struct import *im, uint64_t offset, struct err *err)
 {
     const struct import_spec *spec = im->spec;
-    uint64_t step = UINT64_C(1) << im->chunk_shift;
-    for (uint64_t offset = 0; offset < spec->size_bytes; offset += step) {
+    while (offset < spec->size_bytes) {
         struct slot *slot = wait_for_room(im);
         if (!slot)
             return 0; /* a worker has failed and said why */
-        int rc = read_chunk(im, slot, offset, err);
+        int rc = read_chunk(im, slot, offset, &offset, err);
+        if (!rc && spec->journal)
+            rc = commit_sometimes(im, err);
         if (rc)
             return rc;
     }
+    if (spec->source)
+        return 0;
     uint8_t more;
     size_t length;
     int rc = read_some(spec->fd, &more, 1, &length, err);
@@ -255,10 +311,12 @@ static int read_unchanged(struct import *im, struct err *err)
     struct stat before;
     struct stat after;
     int fd = im->spec->fd;
+    if (im->spec->source)
+        return read_all(im, 0, err);
     if (fstat(fd, &before))
         return err_set_errno(err, ERR_IO, errno, "cannot read the image");
-    int rc = read_all(im, err);
-    if (rc == ERR_CANCELLED || rc == ERR_IO)
+    int rc = read_all(im, im->begun_bytes, err);
+    if (rc == ERR_CANCELLED || rc == ERR_IO || rc == ERR_UNAVAILABLE)
         return rc;
     if (S_ISREG(before.st_mode) && !fstat(fd, &after) &&
         (before.st_size != after.st_size ||
@@ -289,12 +347,40 @@ static int run(struct import *im, struct err *err)
     int rc = im->started
                  ? read_unchanged(im, &local)
                  : err_set(&local, ERR_NO_MEMORY, "cannot start a thread");
-    if (rc)
+    if (rc && !im->interrupted)
         fail(im, &local);
     join(im);
     if (im->err.code)
         return err_set(err, im->err.code, "%s", im->err.text);
-    return objects_commit(im->batch, err);
+    rc = objects_commit(im->batch, err);
+    if (!rc && im->interrupted)
+        rc = err_set(err, local.code, "%s", local.text);
+    return rc;
+}
+
+static int take_record(void *arg, const struct index_record *record,
+                       struct err *err)
+{
+    struct import *im = arg;
+    im->stored_bytes += record->object_bytes;
+    return index_builder_add(im->builder, record, err);
+}
+
+/* What an earlier run has finished. */
+static int resume(struct import *im, struct err *err)
+{
+    const struct import_spec *spec = im->spec;
+    if (!spec->journal)
+        return 0;
+    int rc = import_journal_replay(spec->journal, im->objects, take_record, im,
+                                   err);
+    if (rc)
+        return rc;
+    im->begun_bytes =
+        MIN(import_journal_bytes(spec->journal), spec->size_bytes);
+    if (spec->begun && spec->begun(spec->arg, im->begun_bytes))
+        return err_set(err, ERR_CANCELLED, "the import was cancelled");
+    return 0;
 }
 
 static int put_index(void *arg, const struct digest *digest, const void *data,
@@ -386,6 +472,8 @@ int import_run(struct objects *objects, const struct import_spec *spec,
     rc = im.batch && im.builder
              ? make_slots(&im, err)
              : err_set(err, ERR_NO_MEMORY, "no memory to import an image");
+    if (!rc)
+        rc = resume(&im, err);
     if (!rc)
         rc = run(&im, err);
     m.stored_bytes = im.stored_bytes;

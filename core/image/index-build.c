@@ -82,6 +82,16 @@ static int page_finish(struct index_builder *b, struct err *err)
     return 0;
 }
 
+void index_record_write(uint8_t *out, const struct index_record *record)
+{
+    memcpy(out, record->plain.bytes, DIGEST_BYTES);
+    memcpy(out + 32, record->id.name.bytes, DIGEST_BYTES);
+    memcpy(out + 64, record->id.key.bytes, DIGEST_BYTES);
+    put_le32(out + 96, record->object_bytes);
+    put_le32(out + 100, record->flags);
+    put_le64(out + 104, record->run);
+}
+
 /* Moves `last` into the page. */
 static int record_finish(struct index_builder *b, struct err *err)
 {
@@ -97,12 +107,7 @@ static int record_finish(struct index_builder *b, struct err *err)
     uint8_t *p = grow(&b->page, INDEX_RECORD_BYTES);
     if (!p)
         return err_set(err, ERR_NO_MEMORY, "no memory for an index page");
-    memcpy(p, b->last.plain.bytes, DIGEST_BYTES);
-    memcpy(p + 32, b->last.id.name.bytes, DIGEST_BYTES);
-    memcpy(p + 64, b->last.id.key.bytes, DIGEST_BYTES);
-    put_le32(p + 96, b->last.object_bytes);
-    put_le32(p + 100, b->last.flags);
-    put_le64(p + 104, b->last.run);
+    index_record_write(p, &b->last);
     b->chunk_count += b->last.run;
     b->last.run = 0;
     b->record_count++;

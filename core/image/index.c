@@ -148,17 +148,14 @@ static bool record_ok(const struct index_root *root,
            (record->object_bytes - SEAL_TAG_BYTES) % FRAME_ALIGN_BYTES == 0;
 }
 
-static void record_read(struct cursor *c, struct index_record *record)
+void index_record_parse(const uint8_t *data, struct index_record *ret)
 {
-    const uint8_t *keys = cursor_take(c, 3 * DIGEST_BYTES);
-    if (!keys)
-        return;
-    memcpy(record->plain.bytes, keys, DIGEST_BYTES);
-    memcpy(record->id.name.bytes, keys + DIGEST_BYTES, DIGEST_BYTES);
-    memcpy(record->id.key.bytes, keys + 2 * DIGEST_BYTES, DIGEST_BYTES);
-    record->object_bytes = cursor_le32(c);
-    record->flags = cursor_le32(c);
-    record->run = cursor_le64(c);
+    memcpy(ret->plain.bytes, data, DIGEST_BYTES);
+    memcpy(ret->id.name.bytes, data + DIGEST_BYTES, DIGEST_BYTES);
+    memcpy(ret->id.key.bytes, data + 2 * DIGEST_BYTES, DIGEST_BYTES);
+    ret->object_bytes = get_le32(data + 96);
+    ret->flags = get_le32(data + 100);
+    ret->run = get_le64(data + 104);
 }
 
 static int page_records(const struct index_root *root, struct index_page *page,
@@ -168,8 +165,10 @@ static int page_records(const struct index_root *root, struct index_page *page,
     uint64_t end = chunk + page->chunk_count;
     for (uint32_t i = 0; i < page->record_count; i++) {
         struct index_record *record = &page->records[i];
-        record_read(c, record);
-        if (c->bad || !record_ok(root, record, chunk, end))
+        const uint8_t *bytes = cursor_take(c, INDEX_RECORD_BYTES);
+        if (bytes)
+            index_record_parse(bytes, record);
+        if (!bytes || !record_ok(root, record, chunk, end))
             return err_set(err, ERR_CORRUPT,
                            "record %" PRIu32 " of an index page is damaged", i);
         chunk += record->run;

@@ -4,6 +4,7 @@ libslipwaycore_la_SOURCES += \
 	%D%/device.c %D%/device.h \
 	%D%/frame.c %D%/frame.h \
 	%D%/import.c %D%/import.h \
+	%D%/import-journal.c %D%/import-journal.h \
 	%D%/index.c %D%/index.h %D%/index-build.c %D%/index-format.h \
 	%D%/manifest.c %D%/manifest.h \
 	%D%/object.c %D%/object.h \
@@ -14,3 +15,16 @@ libslipwaycore_la_SOURCES += \
 	%D%/pipeline-pages.c %D%/pipeline-parts.h %D%/pipeline-work.c \
 	%D%/reader.c %D%/reader.h
 libslipwaycore_la_LIBADD += $(ZSTD_LIBS)
+
+# Disks of other programs: only the server reads them, with zlib.
+if SERVER
+noinst_LTLIBRARIES += libslipwaydisk.la
+libslipwaydisk_la_SOURCES = \
+	%D%/disk-format.c %D%/disk-format.h %D%/disk-format-parts.h \
+	%D%/disk-qcow2.c \
+	%D%/disk-vhdx.c \
+	%D%/disk-vmdk.c
+libslipwaydisk_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(GNUTLS_CFLAGS) \
+	$(ZSTD_CFLAGS) $(ZLIB_CFLAGS)
+libslipwaydisk_la_LIBADD = libslipwayutil.la $(ZSTD_LIBS) $(ZLIB_LIBS)
+endif

@@ -102,7 +102,7 @@ int objects_put(struct objects_batch *batch, const struct digest *name,
 {
     char path[OBJECTS_PATH_BYTES];
     objects_path(name, "", path);
-    if (objects_file_is(batch->folder_fd, path, sealed, length))
+    if (objects_file_keep(batch->folder_fd, path, sealed, length))
         return 0;
     temporary_path(batch, name, path);
     AUTO_CLOSE int fd =

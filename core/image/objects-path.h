@@ -14,9 +14,10 @@ void objects_path(const struct digest *name, const char *suffix,
                   char out[OBJECTS_PATH_BYTES]);
 /* The folder of a path; it being there already is fine. */
 int objects_make_folder(int folder_fd, const char *path, struct err *err);
-/* True when the file is there with exactly these bytes.  A name is a digest, so
- * other bytes are damage, which writing again mends. */
-bool objects_file_is(int folder_fd, const char *path, const void *data,
-                     size_t length);
+/* True when the file is there with exactly these bytes, and stays: its time of
+ * change is now (objects.h, "collecting").  A name is a digest, so other bytes
+ * are damage, which writing again mends. */
+bool objects_file_keep(int folder_fd, const char *path, const void *data,
+                       size_t length);
 
 #endif

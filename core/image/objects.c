@@ -181,14 +181,42 @@ int objects_read(const struct objects *objects, const struct digest *name,
     return 0;
 }
 
-bool objects_file_is(int folder_fd, const char *path, const void *data,
-                     size_t length)
+/* Makes the file new, and says whether it still has its name afterwards: a
+ * collector that took the name away before does not give it back. */
+static bool file_touch(int folder_fd, const char *path, int fd)
+{
+    struct stat ours;
+    struct stat named;
+    return !futimens(fd, NULL) && !fstat(fd, &ours) &&
+           !fstatat(folder_fd, path, &named, AT_SYMLINK_NOFOLLOW) &&
+           ours.st_ino == named.st_ino && ours.st_dev == named.st_dev;
+}
+
+int objects_touch(const struct objects *objects, const struct digest *name,
+                  uint64_t *ret_length, struct err *err)
+{
+    char path[OBJECTS_PATH_BYTES];
+    uint64_t length;
+    objects_path(name, "", path);
+    AUTO_CLOSE int fd = objects_fd(objects, name, &length, err);
+    if (fd < 0)
+        return fd;
+    if (!file_touch(objects->objects_fd, path, fd))
+        return err_set(err, ERR_NOT_FOUND, "object %s is not in the store",
+                       path + 3);
+    *ret_length = length;
+    return 0;
+}
+
+bool objects_file_keep(int folder_fd, const char *path, const void *data,
+                       size_t length)
 {
     uint8_t piece[16384];
     struct stat st;
     AUTO_CLOSE int fd =
         openat(folder_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0 || fstat(fd, &st) || (uint64_t)st.st_size != length)
+    if (fd < 0 || fstat(fd, &st) || (uint64_t)st.st_size != length ||
+        !file_touch(folder_fd, path, fd))
         return false;
     for (size_t at = 0; at < length; at += sizeof(piece)) {
         size_t some = MIN(sizeof(piece), length - at);
@@ -206,7 +234,7 @@ static int put_file(int folder_fd, const struct digest *digest,
 {
     char path[OBJECTS_PATH_BYTES];
     objects_path(digest, suffix, path);
-    if (objects_file_is(folder_fd, path, data, length))
+    if (objects_file_keep(folder_fd, path, data, length))
         return 0;
     int rc = objects_make_folder(folder_fd, path, err);
     if (!rc)

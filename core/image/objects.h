@@ -9,6 +9,11 @@
  * for many is many times faster than one for each: `objects_put` writes below
  * a temporary name and `objects_commit` syncs and names what was put.
  *
+ * Collecting (objects-collect.h) removes what nothing names and what is old.
+ * So that a writer may use what is there already, it makes such a file new and
+ * looks at its name again; the collector takes the name away and looks at the
+ * age again.  Whoever is second sees the other.
+ *
  * All calls block; any thread.
  */
 #ifndef CORE_IMAGE_OBJECTS_H
@@ -53,6 +58,9 @@ int objects_commit(struct objects_batch *batch, struct err *err);
  * ERR_NOT_FOUND. */
 int objects_fd(const struct objects *objects, const struct digest *name,
                uint64_t *ret_length, struct err *err);
+/* The object is there, and will not be collected as an old one for now. */
+int objects_touch(const struct objects *objects, const struct digest *name,
+                  uint64_t *ret_length, struct err *err);
 /* Reads a whole object; `data` has room for `max` bytes.  Not checked. */
 int objects_read(const struct objects *objects, const struct digest *name,
                  void *data, size_t max, size_t *ret_length, struct err *err);

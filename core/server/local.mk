@@ -3,7 +3,7 @@
 # tests link what slipwayd links:
 #   tests_unit_test_x_LDADD = libslipwayserver.la $(UNIT_LIBS)
 noinst_LTLIBRARIES += libslipwayserver.la
-libslipwayserver_la_LIBADD = libslipwaycore.la $(MHD_LIBS) $(ELF_LIBS)
+libslipwayserver_la_LIBADD = libslipwaydisk.la libslipwaycore.la $(MHD_LIBS) $(ELF_LIBS)
 libslipwayserver_la_CPPFLAGS = $(AM_CPPFLAGS) $(PATH_CPPFLAGS)
 libslipwayserver_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(GNUTLS_CFLAGS) \
 	$(MHD_CFLAGS) $(ZSTD_CFLAGS) $(PCRE2_CFLAGS) $(ELF_CFLAGS)

@@ -122,3 +122,30 @@ tests_fuzz_fuzz_smbios_LDADD = libslipwayengine.la $(FUZZ_LIBS)
 tests_fuzz_fuzz_smbios_CFLAGS = $(FUZZ_CFLAGS)
 tests_fuzz_fuzz_smbios_LDFLAGS = $(FUZZ_LINK)
 fuzz_targets += tests/fuzz/fuzz-smbios
+
+# One source for all disk formats: the format is the program's.
+if SERVER
+tests_fuzz_fuzz_disk_qcow2_SOURCES = %D%/fuzz-disk.c $(fuzz_main)
+tests_fuzz_fuzz_disk_qcow2_LDADD = libslipwaydisk.la $(FUZZ_LIBS)
+tests_fuzz_fuzz_disk_qcow2_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DFUZZ_FORMAT=DISK_QCOW2
+tests_fuzz_fuzz_disk_qcow2_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_fuzz_disk_qcow2_LDFLAGS = $(FUZZ_LINK)
+
+tests_fuzz_fuzz_disk_vhdx_SOURCES = %D%/fuzz-disk.c $(fuzz_main)
+tests_fuzz_fuzz_disk_vhdx_LDADD = libslipwaydisk.la $(FUZZ_LIBS)
+tests_fuzz_fuzz_disk_vhdx_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DFUZZ_FORMAT=DISK_VHDX
+tests_fuzz_fuzz_disk_vhdx_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_fuzz_disk_vhdx_LDFLAGS = $(FUZZ_LINK)
+
+tests_fuzz_fuzz_disk_vmdk_SOURCES = %D%/fuzz-disk.c $(fuzz_main)
+tests_fuzz_fuzz_disk_vmdk_LDADD = libslipwaydisk.la $(FUZZ_LIBS)
+tests_fuzz_fuzz_disk_vmdk_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DFUZZ_FORMAT=DISK_VMDK
+tests_fuzz_fuzz_disk_vmdk_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_fuzz_disk_vmdk_LDFLAGS = $(FUZZ_LINK)
+
+fuzz_targets += tests/fuzz/fuzz-disk-qcow2 tests/fuzz/fuzz-disk-vhdx \
+	tests/fuzz/fuzz-disk-vmdk
+endif

@@ -13,7 +13,7 @@ only () {
     grep -vE "^(libc|ld-linux-x86-64|libpthread|libdl|libm)\.so" | grep -vE "^($2)\.so" | tr '\n' ' ')
   is "$extra" "" "$1 needs only $2"
 }
-only slipwayd 'libjansson|libgnutls|libmicrohttpd|libpcre2-8|libzstd|libelf'
+only slipwayd 'libjansson|libgnutls|libmicrohttpd|libpcre2-8|libzstd|libelf|libz'
 only slipway-engine 'libjansson|libgnutls|libzstd|libblkid'
 only slipway 'libjansson|libcurl-gnutls'
 only slipway-plugin-check 'libjansson|libgnutls|libelf|libzstd'

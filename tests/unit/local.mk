@@ -89,6 +89,12 @@ tests_unit_test_import_SOURCES = %D%/test-import.c %D%/image-fixture.c %D%/image
 tests_unit_test_import_LDADD = $(UNIT_LIBS)
 tests_unit_test_import_CFLAGS = $(UNIT_CFLAGS)
 
+check_PROGRAMS += %D%/test-import-journal
+TESTS += %D%/test-import-journal
+tests_unit_test_import_journal_SOURCES = %D%/test-import-journal.c %D%/image-fixture.c %D%/image-fixture.h
+tests_unit_test_import_journal_LDADD = $(UNIT_LIBS)
+tests_unit_test_import_journal_CFLAGS = $(UNIT_CFLAGS)
+
 check_PROGRAMS += %D%/test-json
 TESTS += %D%/test-json
 tests_unit_test_json_SOURCES = %D%/test-json.c
@@ -227,6 +233,12 @@ tests_unit_test_dhcp_log_SOURCES = %D%/test-dhcp-log.c $(DHCP_WORLD)
 tests_unit_test_dhcp_log_LDADD = libslipwayserver.la $(UNIT_LIBS)
 tests_unit_test_dhcp_log_CPPFLAGS = $(AM_CPPFLAGS) -DPLUGIN_VERSION='"$(PACKAGE_VERSION)"'
 tests_unit_test_dhcp_log_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-disk-format
+TESTS += %D%/test-disk-format
+tests_unit_test_disk_format_SOURCES = %D%/test-disk-format.c
+tests_unit_test_disk_format_LDADD = libslipwaydisk.la $(UNIT_LIBS)
+tests_unit_test_disk_format_CFLAGS = $(UNIT_CFLAGS)
 
 check_PROGRAMS += %D%/test-door-route
 TESTS += %D%/test-door-route
