@@ -145,7 +145,7 @@ static const struct column token_object[] = {{"token", "token", COLUMN_TEXT},
                                              END};
 static const struct column lease_columns[] = {
     {"ADDRESS", "address", COLUMN_TEXT}, {"MAC", "mac", COLUMN_TEXT},
-    {"NAME", "host_name", COLUMN_TEXT},  {"STATE", "state", COLUMN_TEXT},
+    {"HOST", "host_name", COLUMN_TEXT},  {"STATE", "state", COLUMN_TEXT},
     {"UNTIL", "until_s", COLUMN_TIME},   END};
 static const struct column status_object[] = {
     {"version", "version", COLUMN_TEXT},

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* REST: status, problems, schemas, trust file, leases, audit. */
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -161,37 +162,49 @@ void api_trust(struct server *server, struct request *r)
 /* ---- leases ---- */
 
 struct lease_page {
+    const struct server *server;
     json_t *items;
     size_t limit;
-    const char *after; /* an address; NULL once it has been passed */
+    uint32_t after; /* an address in host order; its lease may be gone */
     bool more;
 };
 
 static void add_lease(void *arg, const struct dhcp_lease_view *lease)
 {
     struct lease_page *page = arg;
-    if (page->after) {
-        if (strcmp(page->after, lease->address) == 0)
-            page->after = NULL;
+    const struct host *host =
+        lease->mac[0] ? host_find_any(page->server->hosts, lease->mac) : NULL;
+    struct in_addr address = {0};
+    (void)inet_pton(AF_INET, lease->address, &address); /* ours, so valid */
+    if (ntohl(address.s_addr) <= page->after)
         return;
-    }
     if (json_array_size(page->items) == page->limit) {
         page->more = true;
         return;
     }
     json_t *item = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:I}", "address", lease->address, "mac",
-        lease->mac, "client", lease->client, "host_name", lease->host_name,
-        "state", lease->state, "until_s", (json_int_t)lease->until_s);
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I}", "address", lease->address,
+        "mac", lease->mac, "host", host ? host->id : "", "host_name",
+        host ? host->name : "", "client", lease->client, "client_name",
+        lease->host_name, "state", lease->state, "until_s",
+        (json_int_t)lease->until_s);
     if (item)
         (void)json_array_append_new(page->items, item);
 }
 
 void api_leases(struct server *server, struct request *r)
 {
-    struct lease_page page = {.items = NULL};
-    if (route_paging(r, &page.limit, &page.after) < 0)
+    struct lease_page page = {.server = server};
+    struct in_addr address = {0};
+    const char *after;
+    if (route_paging(r, &page.limit, &after) < 0)
         return;
+    if (after && inet_pton(AF_INET, after, &address) != 1) {
+        request_problem(r, "malformed",
+                        "the query argument 'after': this is no IPv4 address");
+        return;
+    }
+    page.after = ntohl(address.s_addr);
     page.items = json_array();
     if (server->dhcp)
         dhcp_leases(server->dhcp, add_lease, &page);

@@ -183,6 +183,7 @@ static void read_dhcp(struct json_reader *r, struct config *config)
     read_dns(&child, dhcp);
     dhcp->domain = take_text(&child, "domain", NULL);
     read_lease(&child, dhcp);
+    dhcp->probe = json_opt_bool(&child, "probe", true);
     if (!child.code)
         check_pools(&child, config);
     if (json_done(&child) != 0)

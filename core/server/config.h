@@ -33,6 +33,7 @@ struct config_dhcp {
     size_t dns_count;
     char *domain; /* NULL = none is told */
     uint64_t lease_ms;
+    bool probe; /* addresses are probed before they are offered */
 };
 
 /* 0 = any free port; the ready line tells which. */

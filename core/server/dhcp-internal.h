@@ -6,6 +6,8 @@
  *   dhcp-config.c     checking and copying the configuration
  *   dhcp-receive.c    a packet arrives: who is it, which subnet, what to do
  *   dhcp-lease.c      which address a client gets (RFC 2131 section 4.3)
+ *   dhcp-probe.c      is anybody using that address? (RFC 2131 section 2.2)
+ *   dhcp-conflict.c   somebody is: the address is kept from use
  *   dhcp-commit.c     leases go to the disk, then their ACKs to the network
  *   dhcp-reply.c      composing, addressing, sending and logging replies
  *   dhcp-boot.c       the arch plugin's part of a reply
@@ -32,6 +34,10 @@ enum {
     TELL_EVERY_MS = 60000, /* events and warnings of one kind */
     MALFORMED_BURST = 10,  /* malformed packets logged in TELL_EVERY_MS */
     REPLY_NOTE_BYTES = 320,
+    /* A DISCOVER is answered so soon, probing or not: EDK2 and PXE ROMs ask
+     * again after 4 s, iPXE after 1 s, and count what they asked for as
+     * lost. */
+    OFFER_WITHIN_MS = 500,
 };
 
 /* A reply on its way: bytes, target, and the line that the log will have. */
@@ -54,6 +60,7 @@ struct commit {
 };
 
 struct rendezvous_wait;
+struct probing; /* dhcp-probe.c */
 
 struct dhcp {
     struct loop *loop;
@@ -74,6 +81,8 @@ struct dhcp {
 
     struct rendezvous_wait *waits;
     size_t wait_count;
+
+    struct probing *probing; /* NULL = addresses are not probed */
 
     /* When something was last said, so that a flood of packets does not make
      * a flood of lines; 0 = never. */
@@ -103,6 +112,11 @@ struct exchange {
 struct in_addr exchange_requested(const struct exchange *x);
 /* "52:54:00:12:34:56 (host 'lab-01')", for log lines. */
 const char *exchange_who(const struct exchange *x, char *out, size_t size);
+/* Option 54 names a server that is not us. */
+bool exchange_for_other(const struct exchange *x);
+/* A copy of a DISCOVER that outlives its datagram; free() it.  NULL = no
+ * memory. */
+struct exchange *exchange_keep(const struct exchange *x);
 /* No answer will be sent; says why at debug level and counts. */
 void exchange_silent(struct exchange *x, const char *format, ...) PRINTF(2, 3);
 /* True at most once in `every_ms`, for messages that could flood. */
@@ -124,8 +138,46 @@ void dhcp_on_pxe(void *arg, const struct datagram *datagram);
 /* dhcp-lease.c */
 void dhcp_discover(struct exchange *x);
 void dhcp_request(struct exchange *x);
-void dhcp_decline(struct exchange *x);
 void dhcp_release(struct exchange *x);
+/* How far the answer to one DISCOVER is. */
+struct offering {
+    uint64_t answer_ms; /* it goes out then at the latest */
+    unsigned conflicts; /* addresses that turned out to be in use */
+};
+/* Chooses an address and offers it once it is probed. */
+void dhcp_choose_offer(struct exchange *x, const struct offering *offering);
+/* Sends the offer of the address that is held for the client. */
+void dhcp_offer(struct exchange *x, struct lease *lease);
+
+/* dhcp-probe.c */
+/* Without sockets for it nothing is probed. */
+int probing_new(struct dhcp *d, struct err *err);
+void probing_free(struct dhcp *d);
+/* A DISCOVER of a client whose address is being probed: true when the offer
+ * will answer this one in place of the earlier one. */
+bool probing_asks_again(const struct exchange *x);
+/* An address of the client's subnet that was probed ahead, if there is one. */
+bool probing_find_ready(struct exchange *x,
+                        bool (*taken)(void *arg, struct in_addr address),
+                        struct in_addr *ret);
+/* Probes the address of `lease` when that has to be; true when dhcp_offer
+ * will follow by itself, false when it may be offered at once. */
+bool probing_begin(const struct exchange *x, struct lease *lease,
+                   const struct offering *offering);
+
+/* dhcp-conflict.c */
+/* Somebody uses an address that we manage. */
+struct conflict {
+    struct in_addr address;
+    const char *client_mac; /* who should have had it, "" = nobody yet */
+    const char *holder_mac; /* who has it, "" = not known */
+    const char *how;        /* "arp", "icmp" or "decline" */
+};
+/* Keeps it from use for a while, also across a restart, and says so. */
+void dhcp_conflict(struct dhcp *d, const struct conflict *conflict);
+void dhcp_decline(struct exchange *x);
+/* No address is left for this client. */
+void dhcp_no_address(struct exchange *x);
 
 /* dhcp-commit.c */
 /* Grants `address`; the ACK goes out once the lease is on the disk. */

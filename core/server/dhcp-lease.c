@@ -45,7 +45,7 @@ static bool take_reserved(struct exchange *x, struct in_addr *ret)
     *ret = x->reserved;
     if (is_free(x, x->reserved))
         return true;
-    log_warn("address %s is reserved for host '%s' but another client still "
+    log_warn("address %s is reserved for host '%s' but another machine still "
              "has it, using the pool instead",
              text_of(x->reserved, address), x->decision.host_name);
     return false;
@@ -69,56 +69,58 @@ static bool choose_address(struct exchange *x, struct in_addr *ret)
         *ret = requested;
         return true;
     }
+    if (probing_find_ready(x, reserved_for_other, ret))
+        return true;
     return lease_pick(d->leases, x->subnet, loop_now_ms(d->loop),
                       reserved_for_other, x, ret);
 }
 
-static void no_address(struct exchange *x)
+/* The address is held for the client from now on.  A machine that asks again
+ * while its lease runs has restarted: the lease stays what it is until the
+ * ACK. */
+static struct lease *hold(struct exchange *x, struct in_addr address)
 {
     struct dhcp *d = x->dhcp;
-    char who[128];
-    char server[INET_ADDRSTRLEN];
-    d->counters.exhausted++;
-    if (dhcp_due(d, &d->exhausted_told_ms, TELL_EVERY_MS)) {
-        (void)text_of(x->subnet->server, server);
-        log_warn("no address is left for %s in the network of %s, enlarge "
-                 "the pools or shorten the leases",
-                 exchange_who(x, who, sizeof(who)), server);
-        dhcp_event(
-            d, "pool-exhausted",
-            json_pack("{s:s, s:s}", "mac", x->client.mac, "server", server));
+    struct lease *lease = lease_of_client(d->leases, &x->key);
+    uint64_t now = loop_now_ms(d->loop);
+    if (lease && lease->address.s_addr == address.s_addr &&
+        lease->state == LEASE_BOUND && !lease_ended(lease, now))
+        return lease;
+    return lease_put(d->leases, &x->key, address, LEASE_OFFERED,
+                     now + d->config.offer_ms);
+}
+
+void dhcp_choose_offer(struct exchange *x, const struct offering *offering)
+{
+    struct in_addr address;
+    if (!choose_address(x, &address)) {
+        dhcp_no_address(x);
+        return;
     }
-    exchange_silent(x, "no address is left");
+    struct lease *lease = hold(x, address);
+    if (!lease)
+        exchange_silent(x, "there is no memory for a lease");
+    else if (!probing_begin(x, lease, offering))
+        dhcp_offer(x, lease);
 }
 
 void dhcp_discover(struct exchange *x)
 {
-    struct dhcp *d = x->dhcp;
-    struct in_addr address;
+    const struct offering offering = {
+        .answer_ms = loop_now_ms(x->dhcp->loop) + OFFER_WITHIN_MS};
+    if (!probing_asks_again(x))
+        dhcp_choose_offer(x, &offering);
+}
+
+void dhcp_offer(struct exchange *x, struct lease *lease)
+{
     char text[INET_ADDRSTRLEN];
     struct dhcp_reply reply;
-    uint64_t now = loop_now_ms(d->loop);
-    if (!choose_address(x, &address)) {
-        no_address(x);
-        return;
-    }
-    struct lease *lease = lease_of_client(d->leases, &x->key);
-    bool bound = lease && lease->address.s_addr == address.s_addr &&
-                 lease->state == LEASE_BOUND && !lease_ended(lease, now);
-    /* A machine that asks again while its lease runs has restarted: the lease
-     * stays what it is until the ACK. */
-    if (!bound)
-        lease = lease_put(d->leases, &x->key, address, LEASE_OFFERED,
-                          now + d->config.offer_ms);
-    if (!lease) {
-        exchange_silent(x, "there is no memory for a lease");
-        return;
-    }
     reply_begin(x, &reply, DHCP_OFFER);
-    reply_note(&reply, "%s", text_of(address, text));
-    reply_put_lease(x, &reply, address);
+    reply_note(&reply, "%s", text_of(lease->address, text));
+    reply_put_lease(x, &reply, lease->address);
     reply_put_boot(x, &reply);
-    reply_send(d, &reply);
+    reply_send(x->dhcp, &reply);
     dhcp_tell_boot(x, lease);
 }
 
@@ -195,42 +197,18 @@ void dhcp_request(struct exchange *x)
         exchange_silent(x, "it names no address");
 }
 
-/* Somebody uses the address that we gave: keep it from use for a while, also
- * across a restart. */
-void dhcp_decline(struct exchange *x)
-{
-    struct dhcp *d = x->dhcp;
-    static const struct lease_key nobody;
-    struct in_addr requested = exchange_requested(x);
-    char text[INET_ADDRSTRLEN];
-    uint64_t until =
-        loop_now_ms(d->loop) + (uint64_t)d->config.quarantine_s * 1000;
-    dhcp_commit(d);
-    struct lease *lease = lease_of_client(d->leases, &x->key);
-    if (!lease || lease->address.s_addr != requested.s_addr) {
-        exchange_silent(x, "it declines an address that it does not have");
-        return;
-    }
-    (void)text_of(requested, text);
-    log_warn("%s says that address %s is already in use, not using it for "
-             "%u s: look for a machine with a fixed address",
-             x->client.mac, text, d->config.quarantine_s);
-    dhcp_event(d, "address-conflict",
-               json_pack("{s:s, s:s}", "mac", x->client.mac, "address", text));
-    lease = lease_put(d->leases, &nobody, requested, LEASE_DECLINED, until);
-    /* A refusal of the disk is logged there; the memory has it anyway. */
-    if (lease)
-        (void)dhcp_record(d, LEASE_DECLINED, lease, until);
-    /* The client's own entry has lost its address with that. */
-    d->counters.silent++;
-}
-
+/* Frees the address, if it is the client's and this server gave it (RFC 2131
+ * section 4.3.4); otherwise anybody could free anybody's. */
 void dhcp_release(struct exchange *x)
 {
     struct dhcp *d = x->dhcp;
     char text[INET_ADDRSTRLEN];
     char who[128];
     uint64_t now = loop_now_ms(d->loop);
+    if (exchange_for_other(x)) {
+        exchange_silent(x, "it is meant for another server");
+        return;
+    }
     dhcp_commit(d);
     struct lease *lease = lease_of_client(d->leases, &x->key);
     if (!lease || lease->address.s_addr != x->packet.ciaddr.s_addr ||

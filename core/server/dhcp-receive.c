@@ -29,6 +29,33 @@ const char *exchange_who(const struct exchange *x, char *out, size_t size)
     return out;
 }
 
+bool exchange_for_other(const struct exchange *x)
+{
+    struct in_addr server;
+    return packet_option_address(&x->packet, OPTION_SERVER_ID, &server) &&
+           server.s_addr != x->subnet->server.s_addr;
+}
+
+struct exchange *exchange_keep(const struct exchange *x)
+{
+    struct kept {
+        struct exchange exchange; /* first: what is freed */
+        struct datagram datagram;
+    };
+    struct kept *kept = malloc(sizeof(*kept));
+    if (!kept)
+        return NULL;
+    kept->exchange = *x;
+    kept->datagram = *x->datagram;
+    kept->datagram.data = NULL; /* was parsed; gone by then */
+    kept->datagram.length = 0;
+    kept->exchange.datagram = &kept->datagram;
+    /* It points into itself and into the packet. */
+    client_from_packet(&kept->exchange.client, &kept->exchange.packet,
+                       SLIPWAY_BOOT_DHCP_DISCOVER);
+    return &kept->exchange;
+}
+
 void exchange_silent(struct exchange *x, const char *format, ...)
 {
     char why[256];

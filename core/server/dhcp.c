@@ -75,6 +75,8 @@ int dhcp_new(struct loop *loop, const struct dhcp_config *config,
     code = d->leases ? load_leases(d, config->lease_log, err) : ERR_NO_MEMORY;
     if (!code)
         code = open_sockets(d, err);
+    if (!code)
+        code = probing_new(d, err);
     if (code) {
         dhcp_free(d);
         return code;
@@ -89,6 +91,7 @@ void dhcp_free(struct dhcp *dhcp)
         return;
     dhcp_commit(dhcp);
     rendezvous_forget(dhcp);
+    probing_free(dhcp);
     if (dhcp->port67)
         dhcp->seam->datagram_close(dhcp->seam->context, dhcp->port67);
     if (dhcp->pxe)
@@ -110,7 +113,7 @@ static const char *state_word(const struct lease *lease, uint64_t now_ms)
     case LEASE_RELEASED:
         return "released";
     default:
-        return lease_ended(lease, now_ms) ? "expired" : "declined";
+        return lease_ended(lease, now_ms) ? "expired" : "conflict";
     }
 }
 

@@ -97,6 +97,10 @@ struct dhcp_config {
     const char *lease_log;       /* path of the append-only log */
     struct datagram_spec port67; /* the socket for DHCP */
     struct datagram_spec pxe;    /* port 4011 */
+    /* Addresses are probed before they are offered with these: ENDPOINT_ICMP
+     * and ENDPOINT_ARP of seam.h.  Port 0 = without it. */
+    struct datagram_spec icmp;
+    struct datagram_spec arp;
 };
 
 /* Sensible values for everything but subnets, log and sockets. */
@@ -121,7 +125,7 @@ struct dhcp_lease_view {
     const char *client;    /* hexadecimal key, stable for one client */
     const char *host_name; /* what the client calls itself, "" = nothing */
     const char *state;     /* "offered", "bound", "released", "expired",
-                              "declined" */
+                              "conflict" */
     int64_t until_s;       /* calendar time of its end */
 };
 
@@ -147,6 +151,8 @@ struct dhcp_counters {
     uint64_t acks;
     uint64_t naks;
     uint64_t exhausted;  /* no free address */
+    uint64_t probes;     /* addresses that were probed */
+    uint64_t conflicts;  /* addresses that somebody else turned out to use */
     uint64_t log_failed; /* ACKs that were not sent for that reason */
     uint64_t log_syncs;
     uint64_t pool_size;

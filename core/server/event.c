@@ -36,7 +36,7 @@ static const struct event_explanation explanations[] = {
      "MAC address and UUID of a machine point at different hosts"},
     {"pool-exhausted", "no address is left for a DHCP client"},
     {"address-conflict",
-     "a DHCP client says that its address is already in use"},
+     "a machine uses an address that it was not given here"},
     {"lease-log-failed",
      "DHCP clients get no answer: the lease log cannot be written"},
     {"plugin-enabled", "a plugin was enabled"},

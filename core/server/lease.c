@@ -357,9 +357,9 @@ static bool pick_in_word(const struct leases *l, size_t word,
     return false;
 }
 
-static bool pick_unused(struct leases *l, const struct dhcp_subnet *subnet,
-                        bool (*taken)(void *arg, struct in_addr address),
-                        void *arg, struct in_addr *ret)
+bool lease_pick_unused(struct leases *l, const struct dhcp_subnet *subnet,
+                       bool (*taken)(void *arg, struct in_addr address),
+                       void *arg, struct in_addr *ret)
 {
     size_t words = (l->slots + 63) / 64;
     if (l->used_count == l->slots)
@@ -379,7 +379,7 @@ bool lease_pick(struct leases *leases, const struct dhcp_subnet *subnet,
                 bool (*taken)(void *arg, struct in_addr address), void *arg,
                 struct in_addr *ret)
 {
-    if (pick_unused(leases, subnet, taken, arg, ret))
+    if (lease_pick_unused(leases, subnet, taken, arg, ret))
         return true;
     struct lease *best = NULL;
     for (size_t i = 0; i < LEASE_STATES; i++) {

@@ -42,6 +42,7 @@ struct lease {
     struct in_addr address;
     enum lease_state state;
     uint64_t until_ms;                /* loop's clock */
+    uint64_t checked_ms;   /* when a probe found nobody there; 0 = never */
     uint64_t boot_told_ms; /* when event host-boot was last raised */
     char host_name[LEASE_NAME_BYTES]; /* [A-Za-z0-9.-]*, the client's wish */
 };
@@ -87,6 +88,11 @@ bool lease_pick(struct leases *leases, const struct dhcp_subnet *subnet,
                 uint64_t now_ms,
                 bool (*taken)(void *arg, struct in_addr address), void *arg,
                 struct in_addr *ret);
+
+/* As lease_pick, but only an address that was never used; nothing changes. */
+bool lease_pick_unused(struct leases *leases, const struct dhcp_subnet *subnet,
+                       bool (*taken)(void *arg, struct in_addr address),
+                       void *arg, struct in_addr *ret);
 
 size_t leases_count(const struct leases *leases);
 uint64_t leases_pool_size(const struct leases *leases);

@@ -23,8 +23,10 @@ libslipwayserver_la_SOURCES = \
 	%D%/dhcp-boot.c \
 	%D%/dhcp-commit.c \
 	%D%/dhcp-config.c \
+	%D%/dhcp-conflict.c \
 	%D%/dhcp-internal.h \
 	%D%/dhcp-lease.c \
+	%D%/dhcp-probe.c \
 	%D%/dhcp-receive.c \
 	%D%/dhcp-rendezvous.c \
 	%D%/dhcp-reply.c \

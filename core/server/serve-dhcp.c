@@ -10,6 +10,23 @@
 #include "core/server/deploy.h"
 #include "core/server/publish.h"
 
+static void probe_sockets(const struct serve *serve, struct dhcp_config *to)
+{
+    const struct sockets *sockets = &serve->sockets;
+    if (!serve->server.config->dhcp.probe)
+        return;
+    if (sockets->arp >= 0)
+        to->arp = (struct datagram_spec){.local.port = ENDPOINT_ARP,
+                                         .fd = sockets->arp};
+    if (sockets->icmp >= 0)
+        to->icmp = (struct datagram_spec){.local.port = ENDPOINT_ICMP,
+                                          .fd = sockets->icmp};
+    if (sockets->arp < 0 || sockets->icmp < 0)
+        log_notice("addresses are offered without asking whether a machine "
+                   "already uses them: the sockets for that need root "
+                   "(CAP_NET_RAW) at the start");
+}
+
 int serve_dhcp_start(struct serve *serve, struct err *err)
 {
     const struct config *config = serve->server.config;
@@ -49,6 +66,7 @@ int serve_dhcp_start(struct serve *serve, struct err *err)
                                        .fd = serve->sockets.dhcp};
     to.pxe = (struct datagram_spec){.broadcast = true,
                                     .fd = serve->sockets.pxe};
+    probe_sockets(serve, &to);
     deploy_policy(&serve->server, publish_engine_file, &serve->server,
                   &policy);
     return dhcp_new(serve->server.loop, &to, &policy, &serve->server.dhcp,

@@ -283,7 +283,8 @@ int serve_run(const struct config *config, struct err *err)
 {
     struct serve serve = {
         .server = {.config = config, .started_s = (int64_t)time(NULL)},
-        .sockets = {.tls = -1, .http = -1, .dhcp = -1, .pxe = -1, .tftp = -1},
+        .sockets = {.tls = -1, .http = -1, .dhcp = -1, .pxe = -1, .tftp = -1,
+                    .icmp = -1, .arp = -1},
     };
     serve.server.sockets = &serve.sockets;
     uid_t owner = getuid(); /* plugins of whoever started us are accepted */

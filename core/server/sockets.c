@@ -3,7 +3,9 @@
 #include "core/server/sockets.h"
 
 #include <arpa/inet.h>
-#include <net/if.h>
+#include <net/if.h> /* before the kernel's own, which then gives way */
+#include <linux/icmp.h>
+#include <netpacket/packet.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -72,13 +74,40 @@ static int open_one(const struct one_socket *spec, int *ret_fd,
     return 0;
 }
 
+/* Echo replies only: a raw socket gets a copy of every ICMP packet. */
+static int open_icmp(void)
+{
+    struct icmp_filter filter = {~(1u << ICMP_ECHOREPLY)};
+    AUTO_CLOSE int fd =
+        socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_ICMP);
+    if (fd < 0 || setsockopt(fd, SOL_RAW, ICMP_FILTER, &filter,
+                             sizeof(filter)) < 0)
+        return -1;
+    return TAKE_FD(fd);
+}
+
+static int open_arp(unsigned interface_index)
+{
+    const struct sockaddr_ll address = {
+        .sll_family = AF_PACKET,
+        .sll_protocol = htons(ENDPOINT_ARP),
+        .sll_ifindex = (int)interface_index, /* 0 = every one */
+    };
+    AUTO_CLOSE int fd =
+        socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0 || bind(fd, (const struct sockaddr *)&address,
+                       sizeof(address)) < 0)
+        return -1;
+    return TAKE_FD(fd);
+}
+
 int sockets_open(const struct config *config, struct sockets *ret,
                  struct err *err)
 {
     const struct config_ports *want = &config->ports;
     const char *interface = config->interface;
     struct sockets s = {.tls = -1, .http = -1, .dhcp = -1, .pxe = -1,
-                        .tftp = -1};
+                        .tftp = -1, .icmp = -1, .arp = -1};
     const struct one_socket specs[] = {
         {"HTTPS", SOCK_STREAM, want->tls, false, NULL},
         {"HTTP", SOCK_STREAM, want->http, false, NULL},
@@ -99,6 +128,10 @@ int sockets_open(const struct config *config, struct sockets *ret,
             sockets_close(&s);
             return code;
         }
+    }
+    if (config->has_dhcp && config->dhcp.probe) {
+        s.icmp = open_icmp();
+        s.arp = open_arp(s.interface_index);
     }
     *ret = s;
     return 0;

@@ -9,6 +9,8 @@
 struct sockets {
     int tls, http;         /* listening TCP */
     int dhcp, pxe, tftp;   /* UDP; only with a `dhcp` section */
+    int icmp, arp; /* raw and packet socket for probing addresses; -1 also
+                      when only root may have them and we are not */
     unsigned interface_index; /* 0 = every interface */
     struct config_ports ports;
 };

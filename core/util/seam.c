@@ -4,9 +4,13 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <net/if.h>
+#include <net/if_arp.h>
 #include <netinet/udp.h>
+#include <netpacket/packet.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -25,6 +29,7 @@
 
 struct datagram_socket {
     int fd;
+    bool is_link; /* a packet socket: see struct endpoint */
     struct loop_watch *watch;
     datagram_handler *handler;
     void *arg;
@@ -105,10 +110,30 @@ static void take_pktinfo(struct msghdr *message, struct endpoint *local)
     }
 }
 
+union peer {
+    struct sockaddr_in internet;
+    struct sockaddr_ll link;
+};
+
+/* Where a datagram came from and where it went. */
+static void take_addresses(const struct datagram_socket *socket,
+                           struct msghdr *message, struct datagram *datagram)
+{
+    const union peer *peer = message->msg_name;
+    if (socket->is_link) {
+        datagram->local.interface_index = (unsigned)peer->link.sll_ifindex;
+    } else {
+        datagram->peer.address = peer->internet.sin_addr;
+        datagram->peer.port = ntohs(peer->internet.sin_port);
+        take_pktinfo(message, &datagram->local);
+    }
+    datagram->peer.interface_index = datagram->local.interface_index;
+}
+
 struct batch {
     struct mmsghdr messages[BATCH];
     struct iovec pieces[BATCH];
-    struct sockaddr_in peers[BATCH];
+    union peer peers[BATCH];
     uint8_t control[BATCH][CMSG_SPACE(sizeof(struct in_pktinfo))];
 };
 
@@ -149,13 +174,10 @@ static void socket_ready(void *arg, unsigned events)
         if (message->msg_hdr.msg_flags & MSG_TRUNC)
             continue;
         struct datagram datagram = {
-            .peer = {batch.peers[i].sin_addr, ntohs(batch.peers[i].sin_port),
-                     0},
             .data = socket->room[i],
             .length = message->msg_len,
         };
-        take_pktinfo(&message->msg_hdr, &datagram.local);
-        datagram.peer.interface_index = datagram.local.interface_index;
+        take_addresses(socket, &message->msg_hdr, &datagram);
         socket->handler(socket->arg, &datagram);
     }
     socket->dispatching = false;
@@ -191,6 +213,8 @@ static int real_datagram_open(void *context, struct loop *loop,
     AUTO_CLOSE int fd = spec->fd >= 0 ? fcntl(spec->fd, F_DUPFD_CLOEXEC, 0)
                                       : open_udp(spec, err);
     int on = 1;
+    int domain = AF_INET;
+    socklen_t size = sizeof(domain);
     if (fd < 0)
         return spec->fd >= 0
                    ? err_set_errno(err, ERR_IO, errno, "cannot take a socket")
@@ -198,7 +222,9 @@ static int real_datagram_open(void *context, struct loop *loop,
     if (spec->broadcast &&
         setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &on, sizeof(on)) != 0)
         return err_set_errno(err, ERR_IO, errno, "cannot allow broadcasts");
-    if (setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on)) != 0)
+    (void)getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size);
+    if (domain != AF_PACKET &&
+        setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on)) != 0)
         return err_set_errno(err, ERR_IO, errno,
                              "cannot ask for packet addresses");
     struct datagram_socket *socket = calloc(1, sizeof(*socket));
@@ -207,6 +233,7 @@ static int real_datagram_open(void *context, struct loop *loop,
     socket->handler = handler;
     socket->arg = arg;
     socket->fd = fd;
+    socket->is_link = domain == AF_PACKET;
     socket->watch = loop_watch(loop, fd, LOOP_READ, socket_ready, socket);
     if (!socket->watch) {
         free(socket);
@@ -226,6 +253,22 @@ static void real_datagram_close(void *context, struct datagram_socket *socket)
         socket->closed = true;
     else
         free_socket(socket);
+}
+
+static int send_on_link(const struct datagram_socket *socket,
+                        const struct datagram *datagram)
+{
+    const struct sockaddr_ll everybody = {
+        .sll_family = AF_PACKET,
+        .sll_protocol = htons(ENDPOINT_ARP),
+        .sll_ifindex = (int)datagram->local.interface_index,
+        .sll_halen = 6,
+        .sll_addr = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff},
+    };
+    return sendto(socket->fd, datagram->data, datagram->length, MSG_DONTWAIT,
+                  (const struct sockaddr *)&everybody, sizeof(everybody)) < 0
+               ? errno
+               : 0;
 }
 
 static int send_message(struct datagram_socket *socket,
@@ -273,9 +316,10 @@ static int real_datagram_send(void *context, struct datagram_socket *socket,
                               const struct datagram *datagram)
 {
     (void)context;
-    return send_message(socket, datagram, datagram->length, 0) == 0
-               ? 0
-               : ERR_UNAVAILABLE;
+    int number = socket->is_link
+                     ? send_on_link(socket, datagram)
+                     : send_message(socket, datagram, datagram->length, 0);
+    return number == 0 ? 0 : ERR_UNAVAILABLE;
 }
 
 static int real_datagram_send_many(void *context,
@@ -315,6 +359,20 @@ static void real_datagram_local(void *context, struct datagram_socket *socket,
     (void)context;
     (void)getsockname(socket->fd, (struct sockaddr *)&local, &size);
     *ret = (struct endpoint){local.sin_addr, ntohs(local.sin_port), 0};
+}
+
+static bool real_link_address(void *context, unsigned interface_index,
+                              uint8_t ret_mac[6])
+{
+    struct ifreq request = {0};
+    AUTO_CLOSE int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    (void)context;
+    if (fd < 0 || !if_indextoname(interface_index, request.ifr_name) ||
+        ioctl(fd, SIOCGIFHWADDR, &request) != 0 ||
+        request.ifr_hwaddr.sa_family != ARPHRD_ETHER)
+        return false;
+    memcpy(ret_mac, request.ifr_hwaddr.sa_data, 6);
+    return true;
 }
 
 /* ---- append-only files -------------------------------------------------- */
@@ -402,6 +460,7 @@ const struct seam seam_real = {
     .datagram_send_many = real_datagram_send_many,
     .datagram_close = real_datagram_close,
     .datagram_local = real_datagram_local,
+    .link_address = real_link_address,
     .log_open = real_log_open,
     .log_append = real_log_append,
     .log_read = real_log_read,

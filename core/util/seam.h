@@ -20,7 +20,16 @@ struct datagram_socket;
 
 #define ADDRESS_TEXT_BYTES 46
 
-/* An IPv4 endpoint.  Text at every border; this is for sockets only. */
+/*
+ * An IPv4 endpoint.  Text at every border; this is for sockets only.
+ *
+ * Two protocols without ports have one here by which a simulation tells them
+ * apart; the kernel ignores it.  ICMP: `fd` is a raw socket, what arrives
+ * begins with the IP header.  ARP: `fd` is a packet socket (SOCK_DGRAM) and
+ * every datagram goes to the broadcast address of `local.interface_index`.
+ */
+enum { ENDPOINT_ICMP = 1, ENDPOINT_ARP = 0x0806 };
+
 struct endpoint {
     struct in_addr address;
     uint16_t port;
@@ -66,6 +75,9 @@ struct seam {
     /* The port and address the socket really has. */
     void (*datagram_local)(void *context, struct datagram_socket *socket,
                            struct endpoint *ret);
+    /* The Ethernet address of an interface; false when it has none. */
+    bool (*link_address)(void *context, unsigned interface_index,
+                         uint8_t ret_mac[6]);
     /* An append-only file: `append` returns once the bytes are behind an
      * fdatasync, or an error after which nothing of them is in the file. */
     int (*log_open)(void *context, const char *path, int *ret_handle,

@@ -141,6 +141,16 @@ static void sim_datagram_local(void *context, struct datagram_socket *socket,
         ret->address = socket->host->address;
 }
 
+static bool sim_link_address(void *context, unsigned interface_index,
+                             uint8_t ret_mac[6])
+{
+    const struct sim_host *host = context;
+    (void)interface_index;
+    memcpy(ret_mac, "\x02\x00", 2);
+    memcpy(ret_mac + 2, &host->address, sizeof(host->address));
+    return true;
+}
+
 static void launch(struct sim *sim, struct datagram_socket *socket,
                    const struct datagram *datagram)
 {
@@ -385,6 +395,7 @@ const struct seam *sim_host(struct sim *sim, const char *address)
         .datagram_send_many = sim_datagram_send_many,
         .datagram_close = sim_datagram_close,
         .datagram_local = sim_datagram_local,
+        .link_address = sim_link_address,
         .log_open = sim_log_open,
         .log_append = sim_log_append,
         .log_read = sim_log_read,

@@ -53,6 +53,11 @@ tests_fuzz_fuzz_describe_CFLAGS = $(FUZZ_CFLAGS)
 tests_fuzz_fuzz_describe_LDFLAGS = $(FUZZ_LINK)
 endif
 
+tests_fuzz_fuzz_address_probe_SOURCES = %D%/fuzz-address-probe.c $(fuzz_main)
+tests_fuzz_fuzz_address_probe_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_address_probe_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_fuzz_address_probe_LDFLAGS = $(FUZZ_LINK)
+fuzz_targets += tests/fuzz/fuzz-address-probe
 tests_fuzz_fuzz_rendezvous_SOURCES = %D%/fuzz-rendezvous.c $(fuzz_main)
 tests_fuzz_fuzz_rendezvous_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_rendezvous_CFLAGS = $(FUZZ_CFLAGS)

@@ -4,7 +4,8 @@ dist_check_SCRIPTS += $(image_system_tests)
 TESTS += $(image_system_tests)
 
 # Real clients against slipwayd in a network namespace.
-SYSTEM_TESTS += %D%/dhcp-clients.sh %D%/engine-rendezvous.sh \
+SYSTEM_TESTS += %D%/dhcp-clients.sh %D%/dhcp-conflict.sh \
+	%D%/engine-rendezvous.sh \
 	%D%/link-lost.sh \
 	%D%/privileges.sh \
 	%D%/tftp-clients.sh

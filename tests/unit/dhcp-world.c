@@ -68,7 +68,8 @@ static void event(void *arg, const char *id, void *json)
     struct world *w = arg;
     w->events++;
     (void)snprintf(w->last_event, sizeof(w->last_event), "%s", id);
-    json_decref(json);
+    json_decref(w->last_json);
+    w->last_json = json;
 }
 
 static bool reserved(void *arg, const char *address, const char *mac)
@@ -131,6 +132,14 @@ void world_start(struct world *w, uint64_t seed, unsigned pool)
     }
 }
 
+void world_probe(struct world *w)
+{
+    w->config.arp = (struct datagram_spec){.local.port = ENDPOINT_ARP,
+                                           .fd = -1};
+    w->config.icmp = (struct datagram_spec){.local.port = ENDPOINT_ICMP,
+                                            .fd = -1};
+}
+
 int world_restart(struct world *w, struct err *err)
 {
     dhcp_free(w->dhcp);
@@ -143,6 +152,7 @@ void world_end(struct world *w)
     dhcp_free(w->dhcp);
     loop_free(w->loop);
     sim_free(w->sim);
+    json_decref(w->last_json);
 }
 
 struct dhcp_counters world_counters(const struct world *w)

@@ -34,6 +34,7 @@ struct world {
     char rendezvous_address[ADDRESS_TEXT_BYTES];
     unsigned events;
     char last_event[32];
+    json_t *last_json; /* of the last event */
 };
 
 /* A client host with a socket on `port`, and the last reply it got. */
@@ -53,6 +54,8 @@ struct station {
 
 /* Pool 10.0.0.100 to .(99 + pool), leases of 600 s. */
 void world_start(struct world *w, uint64_t seed, unsigned pool);
+/* From the next restart on addresses are probed. */
+void world_probe(struct world *w);
 /* Ends the server and starts it again on the same log. */
 int world_restart(struct world *w, struct err *err);
 void world_end(struct world *w);

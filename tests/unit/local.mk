@@ -239,6 +239,12 @@ TESTS += %D%/test-disk-format
 tests_unit_test_disk_format_SOURCES = %D%/test-disk-format.c
 tests_unit_test_disk_format_LDADD = libslipwaydisk.la $(UNIT_LIBS)
 tests_unit_test_disk_format_CFLAGS = $(UNIT_CFLAGS)
+check_PROGRAMS += %D%/test-dhcp-probe
+TESTS += %D%/test-dhcp-probe
+tests_unit_test_dhcp_probe_SOURCES = %D%/test-dhcp-probe.c $(DHCP_WORLD)
+tests_unit_test_dhcp_probe_LDADD = libslipwayserver.la $(UNIT_LIBS)
+tests_unit_test_dhcp_probe_CPPFLAGS = $(AM_CPPFLAGS) -DPLUGIN_VERSION='"$(PACKAGE_VERSION)"'
+tests_unit_test_dhcp_probe_CFLAGS = $(UNIT_CFLAGS)
 
 check_PROGRAMS += %D%/test-door-route
 TESTS += %D%/test-door-route
