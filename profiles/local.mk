@@ -3,4 +3,5 @@ profilesdir = $(pkgdatadir)/profiles
 dist_profiles_DATA = %D%/debian-server.json %D%/inventory.json \
 	%D%/lab-pc.json
 profileschemadir = $(profilesdir)/schema
-dist_profileschema_DATA = %D%/schema/profile.json
+dist_profileschema_DATA = %D%/schema/inventory.json \
+	%D%/schema/profile.json

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The calls of the action process: which there are, and those that need no
  * device. */
+#include <net/if.h>
 #include <signal.h>
 #include <string.h>
 
 #include "core/engine/action-host-parts.h"
+#include "core/engine/lldp.h"
 #include "core/util/json.h"
 #include "core/util/log.h"
 
@@ -31,6 +33,34 @@ static void serve_facts(struct action_host *host)
     AUTO_FREE char *text = json_text(host->spec.target->facts);
 
     action_reply_text(host, text);
+}
+
+/* A port that cannot be listened on is a gap in an inventory and no reason
+ * for a step to fail, so there is a code and no sentence. */
+static void serve_lldp(struct action_host *host, const json_t *head)
+{
+    const char *port = json_string_value(json_object_get(head, "port"));
+    const struct target *target = host->spec.target;
+    struct err err = ERR_INIT;
+    AUTO_CLOSE int own = -1;
+    int fd = -1;
+
+    if (host->phase != ACTION_RUN || !port) {
+        action_refuse(host, ERR_INVALID,
+                      "action '%s' listens on a port in %s; only run may",
+                      host->step->action, action_phase_word(host->phase));
+        return;
+    }
+    if (target->net)
+        fd = net_lldp(target->net, port);
+    else
+        fd = own = lldp_listen(if_nametoindex(port), &err);
+    if (fd < 0) {
+        log_debug("no LLDP on port '%s': %s", port, err.text);
+        action_reply(host, SLIPWAY_EUNSUPPORTED, NULL, -1);
+        return;
+    }
+    action_reply(host, 0, NULL, fd);
 }
 
 static void serve_result(struct action_host *host, int text_fd)
@@ -136,6 +166,8 @@ static void serve(struct action_host *host, const char *call,
         action_serve_personalise(host, head, fd);
     else if (strcmp(call, "blob-open") == 0)
         action_serve_blob(host, head);
+    else if (strcmp(call, "lldp-open") == 0)
+        serve_lldp(host, head);
     else if (strcmp(call, "facts") == 0)
         serve_facts(host);
     else if (strcmp(call, "result") == 0)

@@ -137,6 +137,13 @@ int action_open_disk(struct action_host *host, size_t disk, bool writable)
     struct stat status;
     int flags = O_CLOEXEC | (writable ? O_RDWR : O_RDONLY);
 
+    if (facts->silent) { /* it would take PID 1 along */
+        action_refuse(host, ERR_IO,
+                      "disk '%s' is not opened, because it does not answer: %s",
+                      facts->name, facts->finding);
+        return -1;
+    }
+
     /* O_EXCL on a block device: refused while anything else uses it. */
     if (writable && stat(facts->node, &status) == 0 && S_ISBLK(status.st_mode))
         flags |= O_EXCL;

@@ -152,6 +152,8 @@ static void explain_end(struct action_host *host)
                       "ask the plugin's vendor",
                       name, action_phase_word(host->phase),
                       err_word(host->code));
+    } else {
+        host->sentence[0] = '\0'; /* it got over what was refused to it */
     }
 }
 

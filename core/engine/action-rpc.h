@@ -21,6 +21,7 @@
  *   image-verify    param, disk
  *   personalise     param, disk; text, bytes
  *   blob-open       param                       length; descriptor
+ *   lldp-open       port                        descriptor
  *   facts                                       text
  *   result          text
  *   ended           code                        (the process ends then)
@@ -33,13 +34,15 @@
 
 #include <jansson.h>
 
+#include <slipway/action.h>
+
 #include "core/util/buf.h"
 #include "core/util/channel.h"
 #include "core/util/err.h"
 
 #define ACTION_CHANNEL_FD 3
 #define ACTION_MAX_TEXT_BYTES (16u * 1024 * 1024)
-#define ACTION_MAX_RESULT_BYTES (120u * 1024) /* leaves room in a report */
+#define ACTION_MAX_RESULT_BYTES SLIPWAY_RESULT_BYTES /* fits a report */
 #define ACTION_MAX_FILES 64
 #define ACTION_MAX_FILE_BYTES (1024u * 1024)
 #define ACTION_MAX_ALL_FILES_BYTES (4u * 1024 * 1024)

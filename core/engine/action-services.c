@@ -378,6 +378,15 @@ static int serve_command_run(const struct slipway_action_host *host,
     return action_command_run(self(host), command, action_now_ms());
 }
 
+static int serve_lldp_open(const struct slipway_action_host *host,
+                           const char *port, int *ret_fd)
+{
+    return call_fd(
+        self(host),
+        json_pack("{s:s, s:o}", "call", "lldp-open", "port", safe_text(port)),
+        ret_fd, NULL);
+}
+
 static int serve_facts(const struct slipway_action_host *host,
                        const char **ret_json)
 {
@@ -393,6 +402,7 @@ static int serve_result(const struct slipway_action_host *host,
 
 void action_services(struct slipway_action_host *host)
 {
+    host->lldp_open = serve_lldp_open;
     host->log = serve_log;
     host->progress = serve_progress;
     host->fail = serve_fail;

@@ -89,6 +89,7 @@ static void give_up(struct disk *disk, const struct probe *probe,
 {
     char text[sizeof(disk->finding)];
     (void)kill(probe->pid, SIGKILL);
+    disk->silent = true;
     (void)snprintf(text, sizeof(text),
                    "its first sector could not be read within %u s",
                    probe_ms / 1000);

@@ -30,6 +30,7 @@ struct disk {
     bool removable;
     bool rotational;
     bool unreadable; /* its first sector could not be read */
+    bool silent;     /* nor did it fail: whoever opens it may wait for ever */
 };
 
 struct disk_list {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/engine/facts-internal.h"
 #include "core/util/bytes.h"
 
 /* DMTF DSP0134, section 7: structure types and offsets of their fields. */
@@ -140,15 +141,6 @@ static int put_number(json_t *object, const char *key, uint64_t value)
                  : 0;
 }
 
-/* The object `key` of the facts, made when it is missing; borrowed. */
-static json_t *object_at(json_t *facts, const char *key)
-{
-    json_t *object = json_object_get(facts, key);
-    if (!object && !json_object_set_new(facts, key, json_object()))
-        object = json_object_get(facts, key);
-    return object;
-}
-
 /* A new object at the end of the array `key` of `parent`; NULL = no memory
  * or enough of them. */
 static json_t *array_entry(json_t *parent, const char *key)
@@ -199,7 +191,7 @@ static int add_system(json_t *facts, const struct structure *s)
     static const struct text_field fields[] = {{"vendor", 4},  {"product", 5},
                                                {"version", 6}, {"serial", 7},
                                                {"sku", 25},    {"family", 26}};
-    json_t *object = object_at(facts, "system");
+    json_t *object = facts_object_at(facts, "system");
     if (!object || put_texts(object, s, fields, ARRAY_LENGTH(fields)))
         return -1;
     return put_uuid(object, s);
@@ -208,7 +200,7 @@ static int add_system(json_t *facts, const struct structure *s)
 static int add_plain(json_t *facts, const char *key, const struct structure *s,
                      const struct text_field *fields, size_t count)
 {
-    json_t *object = object_at(facts, key);
+    json_t *object = facts_object_at(facts, key);
     return object ? put_texts(object, s, fields, count) : -1;
 }
 
@@ -270,7 +262,7 @@ static int add_module(json_t *facts, const struct structure *s)
     uint64_t bytes = module_bytes(s);
     if (bytes == 0)
         return 0; /* an empty slot */
-    json_t *memory = object_at(facts, "memory");
+    json_t *memory = facts_object_at(facts, "memory");
     json_t *module = memory ? array_entry(memory, "modules") : NULL;
     if (!module)
         return memory ? 0 : -1;

@@ -1,76 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/engine/facts.h"
 
-#include <dirent.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
 
 #include "core/engine/facts-internal.h"
 #include "core/util/buf.h"
-#include "core/util/file.h"
 #include "core/util/json.h"
 #include "core/util/num.h"
 
 #define DMI_MAX (1u << 20)
 #define PROC_MAX (4u << 20)
-
-int facts_read(const char *root, const char *path, struct buf *ret)
-{
-    AUTO_FREE char *full = NULL;
-    if (asprintf(&full, "%s%s", root, path) < 0) {
-        full = NULL;
-        return -1;
-    }
-    AUTO_CLOSE int fd = open(full, O_RDONLY | O_CLOEXEC);
-    buf_clear(ret);
-    /* The size of a sysfs or procfs file is not known before its end. */
-    while (fd >= 0) {
-        uint8_t *room = buf_reserve(ret, 4096);
-        ssize_t got = room ? read(fd, room, 4096) : -1;
-        if (got < 0 && room && errno == EINTR)
-            continue;
-        if (got < 0)
-            return -1;
-        if (got == 0) {
-            *room = '\0'; /* callers read it as text */
-            return 0;
-        }
-        ret->length += (size_t)got;
-    }
-    return -1;
-}
-
-static int add_firmware(json_t *facts, const char *root)
-{
-    AUTO_FREE char *path = NULL;
-    if (asprintf(&path, "%s/sys/firmware/efi", root) < 0) {
-        path = NULL;
-        return -1;
-    }
-    bool uefi = access(path, F_OK) == 0;
-    json_t *firmware = json_object_get(facts, "firmware");
-    if (!firmware) {
-        if (json_object_set_new(facts, "firmware", json_object()))
-            return -1;
-        firmware = json_object_get(facts, "firmware");
-    }
-    if (json_object_set_new(firmware, "kind",
-                            json_string(uefi ? "uefi" : "bios")))
-        return -1;
-    /* Four bytes of attributes, then one of value (UEFI 3.3). */
-    AUTO_BUF data = BUF_INIT(8192);
-    if (facts_read(root,
-                   "/sys/firmware/efi/efivars/"
-                   "SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c",
-                   &data) ||
-        data.length < 5)
-        return 0;
-    return json_object_set_new(firmware, "secure_boot",
-                               json_boolean(data.data[4] == 1));
-}
 
 /* The value of "KEY : value" in `line`, or NULL. */
 static const char *proc_value(const char *line, const char *key)
@@ -126,14 +67,10 @@ static int add_memory(json_t *facts, const char *root)
     uint64_t kib = 0;
     if (!digits || num_parse_u64(digits, 0, UINT64_MAX >> 11, &kib, NULL))
         return digits ? 0 : -1;
-    json_t *memory = json_object_get(facts, "memory");
-    if (!memory) {
-        if (json_object_set_new(facts, "memory", json_object()))
-            return -1;
-        memory = json_object_get(facts, "memory");
-    }
-    return json_object_set_new(memory, "bytes",
-                               json_integer((json_int_t)(kib * 1024)));
+    json_t *memory = facts_object_at(facts, "memory");
+    return memory ? json_object_set_new(memory, "bytes",
+                                        json_integer((json_int_t)(kib * 1024)))
+                  : -1;
 }
 
 static int add_disks(json_t *facts, const struct disk_list *disks)
@@ -162,9 +99,10 @@ json_t *facts_collect(const char *root, const struct disk_list *disks,
     struct utsname system;
     if (uname(&system) || !facts ||
         json_object_set_new(facts, "machine", json_string(system.machine)) ||
-        add_smbios(facts, root) || add_firmware(facts, root) ||
+        add_smbios(facts, root) || facts_add_security(facts, root) ||
         add_cpu(facts, root) || add_memory(facts, root) ||
-        add_disks(facts, disks) || facts_add_ports(facts, root)) {
+        add_disks(facts, disks) || facts_add_ports(facts, root) ||
+        facts_add_devices(facts, root)) {
         (void)err_set(err, ERR_NO_MEMORY, "out of memory for the inventory");
         return NULL;
     }

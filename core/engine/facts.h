@@ -13,14 +13,23 @@
 
 /*
  * One object:
- *   firmware {kind: "uefi"|"bios", vendor, version, date, secure_boot}
+ *   firmware {kind: "uefi"|"bios", vendor, version, date, secure_boot,
+ *             setup_mode}
+ *   tpm {version, description, manufacturer}     only when there is one
  *   system {vendor, product, version, serial, uuid, sku, family}
  *   board {vendor, product, version, serial}     chassis {...}
  *   cpus [{socket, model, cores, threads, mhz}]  cpu {model, threads}
  *   memory {bytes, modules [{slot, bytes, kind, mt_s, vendor, part, serial}]}
  *   disks [disk_json]
  *   ports [{name, mac, link, speed_mbit, driver, bus, vendor_id, device_id}]
+ *   pci [{address, class, vendor_id, device_id, subsystem_vendor_id,
+ *         subsystem_device_id, revision, driver}]
+ *   usb [{path, class, vendor_id, device_id, vendor, product, serial,
+ *         speed_mbit}]
  *   machine "x86_64"
+ * Ids are hexadecimal digits as the buses have them, without names: those
+ * come from the server's databases (core/server/device-names.h), which know
+ * newer devices than an engine and would be an eighth of its download.
  * `root` goes before /sys and /proc ("" = this machine).  NULL = no memory.
  */
 json_t *facts_collect(const char *root, const struct disk_list *disks,

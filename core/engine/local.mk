@@ -25,9 +25,12 @@ libslipwayengine_la_SOURCES = \
 	%D%/efi-variables.c %D%/efi-variables.h \
 	%D%/engine-session.c \
 	%D%/engine.c %D%/engine.h \
+	%D%/facts-devices.c \
 	%D%/facts-internal.h \
 	%D%/facts-ports.c \
+	%D%/facts-security.c \
 	%D%/facts-smbios.c \
+	%D%/facts-sysfs.c \
 	%D%/facts.c %D%/facts.h \
 	%D%/fetch-host.c %D%/fetch-host.h \
 	%D%/find-server.c %D%/find-server.h \
@@ -38,6 +41,7 @@ libslipwayengine_la_SOURCES = \
 	%D%/init-devices.c %D%/init-devices.h \
 	%D%/init-reap.c %D%/init-reap.h \
 	%D%/init.c %D%/init.h \
+	%D%/lldp.c %D%/lldp.h \
 	%D%/modules.c %D%/modules.h \
 	%D%/net-dhcp.c %D%/net-dhcp.h \
 	%D%/net-link.c %D%/net-link.h \

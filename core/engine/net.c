@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/engine/lldp.h"
 #include "core/engine/net-dhcp.h"
 #include "core/engine/net-link.h"
 #include "core/util/log.h"
@@ -14,6 +15,7 @@ struct port_state {
     struct net *net;
     size_t place; /* in net->ports */
     struct dhcp_client *client;
+    int lldp_fd; /* -1 = it cannot be listened on */
 };
 
 struct net {
@@ -120,6 +122,7 @@ static struct net_port *port_find(struct net *net, unsigned index)
 
 static struct net_port *port_add(struct net *net, const struct link *link)
 {
+    struct err err = ERR_INIT;
     if (net->count == NET_PORTS_MAX)
         return NULL;
     struct net_port *port = &net->ports[net->count];
@@ -128,7 +131,11 @@ static struct net_port *port_add(struct net *net, const struct link *link)
     memcpy(port->mac, link->mac, sizeof(port->mac));
     (void)snprintf(port->name, sizeof(port->name), "%s", link->name);
     net->states[net->count] =
-        (struct port_state){.net = net, .place = net->count};
+        (struct port_state){.net = net,
+                            .place = net->count,
+                            .lldp_fd = lldp_listen(link->index, &err)};
+    if (net->states[net->count].lldp_fd < 0)
+        warn(port, &err);
     net->count++;
     return port;
 }
@@ -233,8 +240,11 @@ void net_free(struct net *net)
 {
     if (!net)
         return;
-    for (size_t i = 0; i < net->count; i++)
+    for (size_t i = 0; i < net->count; i++) {
         dhcp_client_free(net->states[i].client);
+        if (net->states[i].lldp_fd >= 0)
+            (void)close(net->states[i].lldp_fd);
+    }
     loop_watch_cancel(net->watch);
     if (net->event_fd >= 0)
         (void)close(net->event_fd);
@@ -254,6 +264,14 @@ const struct net_port *net_ports(const struct net *net, size_t *ret_count)
 {
     *ret_count = net->count;
     return net->ports;
+}
+
+int net_lldp(const struct net *net, const char *name)
+{
+    for (size_t i = 0; i < net->count; i++)
+        if (!strcmp(net->ports[i].name, name))
+            return net->states[i].lldp_fd;
+    return -1;
 }
 
 const char *net_mac_text(const uint8_t mac[6], char out[NET_MAC_TEXT_BYTES])

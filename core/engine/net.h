@@ -46,6 +46,10 @@ void net_set_handlers(struct net *net, const struct net_handlers *handlers,
 /* All ports there are; the array is valid until the loop runs again. */
 const struct net_port *net_ports(const struct net *net, size_t *ret_count);
 
+/* What the port has heard of its LLDP neighbours (lldp.h); borrowed, -1 when
+ * there is no such port or it cannot be listened on. */
+int net_lldp(const struct net *net, const char *name);
+
 const char *net_mac_text(const uint8_t mac[6], char out[NET_MAC_TEXT_BYTES]);
 
 #endif

@@ -31,6 +31,7 @@ struct slipway_mock {
     uint64_t disk_count;
     char *content;
     char *facts;
+    int lldp_fd; /* -1 = there is nothing to listen on */
     char *command_output;
     uint64_t command_status;
     uint64_t cancel_at, cancel_calls;

@@ -375,6 +375,18 @@ static int mock_command_run(const struct slipway_action_host *host,
     return SLIPWAY_OK;
 }
 
+static int mock_lldp_open(const struct slipway_action_host *host,
+                          const char *port, int *ret_fd)
+{
+    struct slipway_mock *mock = mock_of(host);
+    if (mock->phase != RUN && mock->phase != IDLE)
+        slipway_mock_violate(mock, "lldp_open was called outside of run");
+    *ret_fd = port && mock->lldp_fd >= 0
+                  ? fcntl(mock->lldp_fd, F_DUPFD_CLOEXEC, 0)
+                  : -1;
+    return *ret_fd < 0 ? SLIPWAY_EUNSUPPORTED : SLIPWAY_OK;
+}
+
 static int mock_facts(const struct slipway_action_host *host,
                       const char **ret_json)
 {
@@ -387,9 +399,10 @@ static int mock_result(const struct slipway_action_host *host, const char *json)
 {
     struct slipway_mock *mock = mock_of(host);
     size_t length = strlen(json);
-    if (length > 1024 * 1024 || json[0] != '{' || json[length - 1] != '}') {
+    if (length > SLIPWAY_RESULT_BYTES || json[0] != '{' ||
+        json[length - 1] != '}') {
         slipway_mock_violate(
-            mock, "the result is not one JSON object of at most 1 MiB");
+            mock, "the result is not one JSON object, or is too long");
         return refuse(mock, SLIPWAY_EINVAL, "the result is not an object");
     }
     slipway_mock_set(&mock->result, json);
@@ -398,6 +411,7 @@ static int mock_result(const struct slipway_action_host *host, const char *json)
 
 void slipway_mock_fill(struct slipway_action_host *host)
 {
+    host->lldp_open = mock_lldp_open;
     host->log = mock_log;
     host->progress = mock_progress;
     host->fail = mock_fail;

@@ -22,6 +22,7 @@ slipway_mock_new(const struct slipway_action_plugin *plugin)
     }
     mock->plugin = plugin;
     mock->host.size = sizeof(mock->host);
+    mock->lldp_fd = -1;
     slipway_mock_fill(&mock->host);
     return mock;
 }
@@ -95,6 +96,11 @@ void slipway_mock_content(struct slipway_mock *mock, const char *path)
 void slipway_mock_facts(struct slipway_mock *mock, const char *json)
 {
     slipway_mock_set(&mock->facts, json);
+}
+
+void slipway_mock_lldp(struct slipway_mock *mock, int fd)
+{
+    mock->lldp_fd = fd;
 }
 
 void slipway_mock_command(struct slipway_mock *mock, uint64_t exit_status,

@@ -154,3 +154,9 @@ tests_fuzz_fuzz_disk_vmdk_LDFLAGS = $(FUZZ_LINK)
 fuzz_targets += tests/fuzz/fuzz-disk-qcow2 tests/fuzz/fuzz-disk-vhdx \
 	tests/fuzz/fuzz-disk-vmdk
 endif
+tests_fuzz_fuzz_lldp_SOURCES = %D%/fuzz-lldp.c plugins/action/inventory/lldp.c \
+	plugins/action/inventory/lldp.h $(fuzz_main)
+tests_fuzz_fuzz_lldp_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_lldp_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_fuzz_lldp_LDFLAGS = $(FUZZ_LINK)
+fuzz_targets += tests/fuzz/fuzz-lldp

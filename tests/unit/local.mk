@@ -94,6 +94,19 @@ TESTS += %D%/test-import-journal
 tests_unit_test_import_journal_SOURCES = %D%/test-import-journal.c %D%/image-fixture.c %D%/image-fixture.h
 tests_unit_test_import_journal_LDADD = $(UNIT_LIBS)
 tests_unit_test_import_journal_CFLAGS = $(UNIT_CFLAGS)
+check_PROGRAMS += %D%/test-inventory-health
+TESTS += %D%/test-inventory-health
+tests_unit_test_inventory_health_SOURCES = %D%/test-inventory-health.c $(INVENTORY_SOURCES) $(MOCK_SOURCES)
+tests_unit_test_inventory_health_LDADD = $(UNIT_LIBS)
+tests_unit_test_inventory_health_CPPFLAGS = $(AM_CPPFLAGS) -DPLUGIN_VERSION='"$(PACKAGE_VERSION)"'
+tests_unit_test_inventory_health_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-inventory-lldp
+TESTS += %D%/test-inventory-lldp
+tests_unit_test_inventory_lldp_SOURCES = %D%/test-inventory-lldp.c $(INVENTORY_SOURCES) $(MOCK_SOURCES)
+tests_unit_test_inventory_lldp_LDADD = $(UNIT_LIBS)
+tests_unit_test_inventory_lldp_CPPFLAGS = $(AM_CPPFLAGS) -DPLUGIN_VERSION='"$(PACKAGE_VERSION)"'
+tests_unit_test_inventory_lldp_CFLAGS = $(UNIT_CFLAGS)
 
 check_PROGRAMS += %D%/test-json
 TESTS += %D%/test-json

@@ -261,7 +261,10 @@ static void test_install_checks_the_host_name_first(void **state)
 
 /* ---- services ---- */
 
-static void use_service(const char *what, struct outcome *outcome)
+/* A machine with one disk, which is a file; `silent`: it did not answer when
+ * it was looked for. */
+static void use_service_on(const char *what, bool silent,
+                           struct outcome *outcome)
 {
     char with[64], path[4096];
     struct err err = ERR_INIT;
@@ -275,13 +278,20 @@ static void use_service(const char *what, struct outcome *outcome)
     memset(outcome, 0, sizeof(*outcome));
     if (disks_add_file(&outcome->target.disks, path, 512, &err) < 0)
         fail_msg("%s", err.text);
+    outcome->target.disks.disks[0].silent = silent;
     run_step("tests/plugin/built", "services", with, 60000, outcome);
     char text[8] = "";
     assert_int_equal(pread(fd, text, 7, 512), 7);
-    assert_string_equal(text, strcmp(what, "write") == 0 ? "written" : "");
+    assert_string_equal(text, strcmp(what, "write") == 0 && !silent ? "written"
+                                                                 : "");
     (void)close(fd);
     (void)unlink(path);
     disk_list_done(&outcome->target.disks);
+}
+
+static void use_service(const char *what, struct outcome *outcome)
+{
+    use_service_on(what, false, outcome);
 }
 
 static void expect_service_refused(const char *what, int code,
@@ -296,7 +306,6 @@ static void expect_service_refused(const char *what, int code,
     assert_int_equal(outcome.code, code);
     free(outcome.result);
 }
-
 static void test_commands_run_and_end(void **state)
 {
     struct outcome outcome;
@@ -318,6 +327,18 @@ static void test_declared_disks_can_be_written(void **state)
     use_service("write", &outcome);
     assert_string_equal(outcome.sentence, "");
     assert_int_equal(outcome.code, 0);
+    free(outcome.result);
+}
+
+/* PID 1 would wait for it together with the step. */
+static void test_a_disk_that_hangs_is_not_opened(void **state)
+{
+    struct outcome outcome;
+
+    (void)state;
+    use_service_on("write", true, &outcome);
+    assert_non_null(strstr(outcome.sentence, "does not answer"));
+    assert_int_equal(outcome.code, SLIPWAY_EIO);
     free(outcome.result);
 }
 
@@ -348,6 +369,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_cancel_ends_a_hanging_action),
         cmocka_unit_test(test_commands_run_and_end),
         cmocka_unit_test(test_declared_disks_can_be_written),
+        cmocka_unit_test(test_a_disk_that_hangs_is_not_opened),
         cmocka_unit_test(test_misuse_of_services_is_refused),
         cmocka_unit_test(test_install_without_a_disk_is_refused),
         cmocka_unit_test(test_install_checks_the_host_name_first),

@@ -136,6 +136,7 @@ static void a_disk_that_cannot_be_read_is_a_finding(void **state)
     assert_int_equal(disks_scan(root, PROBE_MS, &list, NULL), 0);
     assert_int_equal(list.count, 2);
     assert_true(list.disks[0].unreadable);
+    assert_false(list.disks[0].silent); /* it errs, and at once */
     assert_non_null(strstr(list.disks[0].finding, "cannot be read"));
     assert_false(list.disks[1].unreadable);
     AUTO_JSON *json = disk_json(&list.disks[0]);
@@ -156,6 +157,7 @@ static void a_disk_that_hangs_is_a_finding(void **state)
     assert_int_equal(disks_scan(root, 300, &list, NULL), 0);
     assert_int_equal(list.count, 1);
     assert_true(list.disks[0].unreadable);
+    assert_true(list.disks[0].silent);
     assert_non_null(strstr(list.disks[0].finding, "within"));
     disk_list_done(&list);
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inventory: SMBIOS tables, good and damaged, and a machine without any. */
+/* Inventory: SMBIOS tables, good and damaged, a machine without any, and the
+ * devices and variables that a made-up sysfs shows. */
 #include "core/engine/facts.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -165,6 +167,145 @@ static void a_machine_without_anything_has_facts(void **state)
     assert_null(json_object_get(identity, "uuid"));
 }
 
+/* ---- a machine whose sysfs is a folder of files ---- */
+
+static char root[300];
+
+/* Makes the folders of `path` below the root and the file with these bytes. */
+static void put_bytes(const char *path, const void *bytes, size_t length)
+{
+    char full[1024];
+    (void)snprintf(full, sizeof(full), "%s/%s", root, path);
+    for (char *at = full + strlen(root); (at = strchr(at, '/')); at++) {
+        *at = '\0';
+        (void)mkdir(full, 0755);
+        *at = '/';
+    }
+    FILE *file = fopen(full, "w");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, length, file), length);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void put(const char *path, const char *text)
+{
+    put_bytes(path, text, strlen(text));
+}
+
+static void put_link(const char *path, const char *target)
+{
+    char full[1024];
+    (void)snprintf(full, sizeof(full), "%s/%s", root, path);
+    assert_int_equal(symlink(target, full), 0);
+}
+
+static int set_up(void **state)
+{
+    static unsigned count;
+    const char *folder = getenv("TEST_DIR");
+    (void)state;
+    (void)snprintf(root, sizeof(root), "%s/machine%u", folder ? folder : "/tmp",
+                   count++);
+    return mkdir(root, 0755);
+}
+
+static json_t *collect(void)
+{
+    const struct disk_list none = {NULL, 0};
+    json_t *facts = facts_collect(root, &none, NULL);
+    assert_non_null(facts);
+    return facts;
+}
+
+static const char *text_in(const json_t *list, size_t place, const char *key)
+{
+    const char *text =
+        json_string_value(json_object_get(json_array_get(list, place), key));
+    return text ? text : "";
+}
+
+static void devices_of_both_buses_are_listed(void **state)
+{
+    (void)state;
+    put("sys/bus/pci/devices/0000:00:02.0/vendor", "0x8086\n");
+    put("sys/bus/pci/devices/0000:00:02.0/device", "0x100e\n");
+    put("sys/bus/pci/devices/0000:00:02.0/class", "0x020000\n");
+    put("sys/bus/pci/devices/0000:00:02.0/subsystem_vendor", "0x1af4\n");
+    put("sys/bus/pci/devices/0000:00:02.0/subsystem_device", "0x1100\n");
+    put("sys/bus/pci/devices/0000:00:02.0/revision", "0x03\n");
+    put_link("sys/bus/pci/devices/0000:00:02.0/driver",
+             "../../../bus/pci/drivers/e1000");
+    put("sys/bus/pci/devices/0000:00:01.0/vendor", "0x1234\n");
+    put("sys/bus/usb/devices/1-1.2/idVendor", "0627\n");
+    put("sys/bus/usb/devices/1-1.2/idProduct", "0001\n");
+    put("sys/bus/usb/devices/1-1.2/bDeviceClass", "00\n");
+    put("sys/bus/usb/devices/1-1.2/product", "USB \xff\x01 Tablet\n");
+    put("sys/bus/usb/devices/1-1.2/speed", "480\n");
+    put("sys/bus/usb/devices/1-1.2:1.0/bInterfaceNumber", "00\n");
+    put("sys/bus/usb/devices/usb1/idVendor", "1d6b\n");
+    put("sys/bus/usb/devices/usb1/speed", "1.5\n");
+    AUTO_JSON *facts = collect();
+    const json_t *pci = json_object_get(facts, "pci");
+    assert_int_equal(json_array_size(pci), 2);
+    assert_string_equal(text_in(pci, 0, "address"), "0000:00:01.0");
+    assert_string_equal(text_in(pci, 1, "class"), "020000");
+    assert_string_equal(text_in(pci, 1, "vendor_id"), "8086");
+    assert_string_equal(text_in(pci, 1, "device_id"), "100e");
+    assert_string_equal(text_in(pci, 1, "subsystem_vendor_id"), "1af4");
+    assert_string_equal(text_in(pci, 1, "driver"), "e1000");
+    const json_t *usb = json_object_get(facts, "usb");
+    assert_int_equal(json_array_size(usb), 2); /* an interface is no device */
+    assert_string_equal(text_in(usb, 0, "path"), "1-1.2");
+    assert_string_equal(text_in(usb, 0, "product"), "USB ?? Tablet");
+    assert_int_equal(json_integer_value(
+                         json_object_get(json_array_get(usb, 0), "speed_mbit")),
+                     480);
+    assert_null(json_object_get(json_array_get(usb, 1), "speed_mbit"));
+}
+
+#define EFIVARS "sys/firmware/efi/efivars/"
+#define EFI_GLOBAL "-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+
+static void secure_boot_and_setup_mode_are_told(void **state)
+{
+    (void)state;
+    put_bytes(EFIVARS "SecureBoot" EFI_GLOBAL, "\6\0\0\0\1", 5);
+    put_bytes(EFIVARS "SetupMode" EFI_GLOBAL, "\6\0\0\0\0", 5);
+    AUTO_JSON *facts = collect();
+    const json_t *firmware = json_object_get(facts, "firmware");
+    assert_string_equal(text_at(facts, "firmware", "kind"), "uefi");
+    assert_true(json_is_true(json_object_get(firmware, "secure_boot")));
+    assert_true(json_is_false(json_object_get(firmware, "setup_mode")));
+}
+
+static void a_variable_of_another_shape_is_no_fact(void **state)
+{
+    (void)state;
+    put_bytes(EFIVARS "SecureBoot" EFI_GLOBAL, "\6\0\0\0", 4);
+    put_bytes(EFIVARS "SetupMode" EFI_GLOBAL, "\6\0\0\0\7", 5);
+    AUTO_JSON *facts = collect();
+    const json_t *firmware = json_object_get(facts, "firmware");
+    assert_null(json_object_get(firmware, "secure_boot"));
+    assert_null(json_object_get(firmware, "setup_mode"));
+    assert_null(json_object_get(facts, "tpm"));
+}
+
+static void a_tpm_of_either_version_is_told(void **state)
+{
+    (void)state;
+    put("sys/class/tpm/tpm0/tpm_version_major", "2\n");
+    put("sys/class/tpm/tpm0/device/description", "TPM 2.0 Device\n");
+    AUTO_JSON *facts = collect();
+    assert_string_equal(text_at(facts, "tpm", "version"), "2.0");
+    assert_string_equal(text_at(facts, "tpm", "description"), "TPM 2.0 Device");
+    put("sys/class/tpm/tpm0/tpm_version_major", "1\n");
+    put("sys/class/tpm/tpm0/caps",
+        "Manufacturer: 0x49465800\nTCG version: 1.2\n");
+    AUTO_JSON *older = collect();
+    assert_string_equal(text_at(older, "tpm", "version"), "1.2");
+    assert_string_equal(text_at(older, "tpm", "manufacturer"), "IFX");
+}
+
 static void this_machine_has_a_processor_and_memory(void **state)
 {
     const struct disk_list none = {NULL, 0};
@@ -185,6 +326,10 @@ int main(void)
         cmocka_unit_test(every_wrong_byte_is_survived),
         cmocka_unit_test(vendors_fillers_are_no_facts),
         cmocka_unit_test(a_machine_without_anything_has_facts),
+        cmocka_unit_test_setup(devices_of_both_buses_are_listed, set_up),
+        cmocka_unit_test_setup(secure_boot_and_setup_mode_are_told, set_up),
+        cmocka_unit_test_setup(a_variable_of_another_shape_is_no_fact, set_up),
+        cmocka_unit_test_setup(a_tpm_of_either_version_is_told, set_up),
         cmocka_unit_test(this_machine_has_a_processor_and_memory),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);

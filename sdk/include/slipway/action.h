@@ -85,7 +85,18 @@ struct slipway_action_host {
     uint64_t size;
     uint64_t flags; /* SLIPWAY_ACTION_DRY_RUN or 0 */
     void *private_data; /* the host's; plugins leave it alone */
-    void *reserved;     /* NULL; keeps the pointers in pairs */
+
+    /*
+     * run: a datagram socket with the LLDP frames that the port `port` (its
+     * kernel name, as in the facts) has heard since the engine brought it up
+     * and will hear while it is open.  Each datagram is one LLDPDU, without
+     * the Ethernet header (IEEE 802.1AB-2016, clause 8); a frame is read once,
+     * whoever reads it.  Nothing else arrives there.  The caller closes it.
+     * SLIPWAY_EUNSUPPORTED: this engine cannot listen there.  May be NULL: a
+     * reserved member stood here first.
+     */
+    int (*lldp_open)(const struct slipway_action_host *host, const char *port,
+                     int *ret_fd);
 
     /* Logs one finished line of UTF-8 (level: SLIPWAY_LOG_*). */
     void (*log)(const struct slipway_action_host *host, uint32_t level,
@@ -180,11 +191,15 @@ struct slipway_action_host {
     /* The machine's facts (the engine's inventory) as JSON text. */
     int (*facts)(const struct slipway_action_host *host, const char **ret_json);
 
-    /* The step's result: one JSON object, at most 1 MiB; the last call wins. */
+    /* The step's result: one JSON object of at most SLIPWAY_RESULT_BYTES; the
+     * last call wins. */
     int (*result)(const struct slipway_action_host *host, const char *json);
 };
 
 SLIPWAY_NO_PADDING(slipway_action_host, 16 + 22 * sizeof(void *));
+
+/* The longest result of a step, as text. */
+#define SLIPWAY_RESULT_BYTES 122880u
 
 /* host->flags: nothing may be changed; run reports what it would do. */
 #define SLIPWAY_ACTION_DRY_RUN 1u

@@ -41,6 +41,9 @@ int slipway_mock_disk(struct slipway_mock *mock, const char *path,
 void slipway_mock_content(struct slipway_mock *mock, const char *path);
 /* What `facts` gives; default "{}". */
 void slipway_mock_facts(struct slipway_mock *mock, const char *json);
+/* What `lldp_open` gives a duplicate of, whatever the port: a datagram socket
+ * to which the test writes LLDPDUs; the test's to close.  -1 = unsupported. */
+void slipway_mock_lldp(struct slipway_mock *mock, int fd);
 /* What every command_run answers; without it commands are refused. */
 void slipway_mock_command(struct slipway_mock *mock, uint64_t exit_status,
                           const char *output);
