@@ -110,6 +110,7 @@ char *cli_path(const struct cli *cli, const char *path);
 
 int cli_batch_wait(struct cli *cli, const char *batch, uint64_t timeout_ms);
 
+int batch_approve(struct cli *cli);
 int batch_show(struct cli *cli);
 int engine_build(struct cli *cli);
 int event_follow(struct cli *cli);

@@ -10,6 +10,7 @@ libslipwaycli_la_CPPFLAGS = $(AM_CPPFLAGS) $(PATH_CPPFLAGS)
 libslipwaycli_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(CURL_CFLAGS)
 libslipwaycli_la_LIBADD = libslipwayutil.la $(JANSSON_LIBS) $(CURL_LIBS)
 libslipwaycli_la_SOURCES = \
+	%D%/approve.c \
 	%D%/arguments.c %D%/arguments.h \
 	%D%/cli.c %D%/cli.h \
 	%D%/engine.c \

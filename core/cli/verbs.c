@@ -190,6 +190,8 @@ static const struct option_spec start_options[] = {
     END_OPTIONS};
 static const struct option_spec wait_options[] = {
     {"timeout", "TIME", "30m, 2h"}, END_OPTIONS};
+static const struct option_spec approve_options[] = {
+    {"codes", "FILE", "a code a line; - for standard input"}, END_OPTIONS};
 static const struct option_spec task_list_options[] = {
     {"state", "STATE", "only tasks in this state"},
     {"host", "HOST", "only tasks of this host"},
@@ -277,6 +279,9 @@ const struct verb verbs[] = {
      batch_show, A "batches/{0}", batch_object},
     {"batch", "wait", "BATCH", 1, 1, "until its tasks are over, with progress",
      wait_options, task_wait, NULL, NULL},
+    {"batch", "approve", "BATCH", 1, 1,
+     "approve its engines by the codes on their screens", approve_options,
+     batch_approve, A "batches/{0}/approve", NULL},
     {"batch", "cancel", "BATCH", 1, 1, "stop its tasks", NULL, cli_post,
      A "batches/{0}/cancel", NULL},
 

@@ -17,6 +17,10 @@ void api_batch_start(struct server *server, struct request *r);
 void api_batch_list(struct server *server, struct request *r);
 void api_batch_get(struct server *server, struct request *r);
 void api_batch_cancel(struct server *server, struct request *r);
+/* api-approve.c: engines that show a code */
+void api_host_approve(struct server *server, struct request *r);
+void api_host_pending(struct server *server, struct request *r);
+void api_batch_approve(struct server *server, struct request *r);
 /* api-session.c */
 void api_session_hello(struct server *server, struct request *r);
 void api_session_plan(struct server *server, struct request *r);

@@ -7,7 +7,6 @@
 #include "core/server/host.h"
 #include "core/server/route.h"
 #include "core/server/server.h"
-#include "core/server/session.h"
 
 static const struct host *find(struct server *server, struct request *r)
 {
@@ -108,32 +107,7 @@ void api_host_delete(struct server *server, struct request *r)
     host_delete(server->hosts, host->id, expected, on_deleted, r);
 }
 
-/* ---- approval ---- */
-
-static void on_approved(void *arg, const struct err *err)
-{
-    if (err)
-        request_fail(arg, err);
-    else
-        request_reply(arg, 204, NULL, 0);
-}
-
-void api_host_approve(struct server *server, struct request *r)
-{
-    const struct host *host = find(server, r);
-    const char *code =
-        json_string_value(json_object_get(request_body(r), "code"));
-    if (host)
-        session_approve(server->sessions, host->id, code, request_actor(r),
-                        on_approved, r);
-}
-
 void api_host_unknown(struct server *server, struct request *r)
 {
     route_reply_list(r, hosts_unknown_json(server->hosts), NULL);
-}
-
-void api_host_pending(struct server *server, struct request *r)
-{
-    route_reply_list(r, sessions_pending_json(server->sessions), NULL);
 }

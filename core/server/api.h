@@ -14,7 +14,7 @@ api_handler api_status, api_problems, api_problem, api_schemas, api_trust,
 api_handler api_events, api_event_list;
 /* api-host.c */
 api_handler api_host_list, api_host_get, api_host_create, api_host_change,
-    api_host_delete, api_host_approve, api_host_unknown, api_host_pending;
+    api_host_delete, api_host_unknown;
 /* api-profile.c */
 api_handler api_profile_list, api_profile_get, api_profile_put,
     api_profile_create, api_profile_delete;

@@ -108,6 +108,7 @@ CLEANFILES += %D%/schema-text.h
 
 # Hosts, tasks, sessions and batches.
 libslipwayserver_la_SOURCES += \
+	%D%/api-approve.c \
 	%D%/api-batch.c %D%/api-deploy.h \
 	%D%/api-content.c \
 	%D%/api-session.c \

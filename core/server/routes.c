@@ -165,6 +165,10 @@ const struct route routes[] = {
      .scope = SCOPE_OPERATOR, .reply_schema = "object",
      .handler = api_batch_cancel,
      .summary = "Stop every task of a batch that is not over"},
+    {.method = "POST", .path = "/api/v1/batches/{id}/approve",
+     .scope = SCOPE_OPERATOR, .request_schema = "batch-approve",
+     .reply_schema = "object", .handler = api_batch_approve,
+     .summary = "Approve the engines of a batch that show these codes"},
 
     {.method = "POST", .path = "/engine/v1/session", .scope = SCOPE_ENGINE,
      .flags = ROUTE_QUIET, .request_schema = "object",

@@ -70,26 +70,65 @@ static void refused(void *arg)
     free(a);
 }
 
-static struct session *find_code(const struct sessions *sessions,
-                                 const char *host_id, const char *code)
+static const char *code_of(struct session *s)
 {
-    char right[MESSAGE_NAME_BYTES];
+    struct session_private *p = s->private_data;
+    if (!p->code[0])
+        session_code(p->sessions, s->id, s->key, p->code);
+    return p->code;
+}
+
+/* `host_id` NULL = of any host. */
+static struct session *find_code(const struct sessions *sessions,
+                                 const char *host_id, const char *code,
+                                 bool pending)
+{
     for (size_t i = 0; i < sessions->by_id.count; i++) {
         struct session *s = sessions->by_id.entries[i].value;
-        if (!s->pending || strcmp(s->host_id, host_id) != 0)
-            continue;
-        session_code(sessions, s->id, s->key, right);
-        if (session_code_equal(right, code))
+        if (s->pending == pending &&
+            (!host_id || strcmp(s->host_id, host_id) == 0) &&
+            session_code_equal(code_of(s), code))
             return s;
     }
     return NULL;
+}
+
+int session_find_code(struct sessions *sessions, const char *batch,
+                      const char *code, const struct host **ret_host,
+                      struct err *err)
+{
+    struct session *s = find_code(sessions, NULL, code, true);
+    if (!s)
+        s = find_code(sessions, NULL, code, false);
+    const struct host *host = s ? host_find(sessions->hosts, s->host_id) : NULL;
+    struct task *task = s ? task_find(sessions->tasks, s->task) : NULL;
+    bool waits = s && s->pending && task && task_armed(task);
+    if (!host)
+        return err_set(err, ERR_NOT_FOUND,
+                       "no machine that waits shows this code; compare it "
+                       "with the machine's screen");
+    if (!s->pending && !s->ended)
+        return err_set(err, ERR_CONFLICT, "host '%s' is approved already",
+                       host->name);
+    if (!waits)
+        return err_set(err, ERR_CONFLICT,
+                       "host '%s' does not wait with this code any more; "
+                       "start the machine again and take its new one",
+                       host->name);
+    if (strcmp(task->now.batch, batch) != 0)
+        return err_set(err, ERR_CONFLICT,
+                       "host '%s' shows this code but is not of this batch; "
+                       "'slipway host approve' does that",
+                       host->name);
+    *ret_host = host;
+    return 0;
 }
 
 void session_approve(struct sessions *sessions, const char *host_id,
                      const char *code, const char *by,
                      void (*done)(void *arg, const struct err *err), void *arg)
 {
-    struct session *s = find_code(sessions, host_id, code);
+    struct session *s = find_code(sessions, host_id, code, true);
     struct task *task = s ? task_find(sessions->tasks, s->task) : NULL;
     struct approving *a = calloc(1, sizeof(*a));
     const struct deploy *deploy = sessions->deploy;

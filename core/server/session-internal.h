@@ -19,6 +19,7 @@ struct session_private {
     struct loop_timer *forget; /* after its task has ended */
     char told[80]; /* what the last answered poll said, see session.c */
     uint64_t seen; /* newest seq of reports that are not state */
+    char code[MESSAGE_NAME_BYTES]; /* once it was asked for */
 };
 
 struct sessions {

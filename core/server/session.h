@@ -97,6 +97,13 @@ size_t session_manifests(struct sessions *sessions,
 void session_approve(struct sessions *sessions, const char *host_id,
                      const char *code, const char *by,
                      void (*done)(void *arg, const struct err *err), void *arg);
+/*
+ * Whose screen shows `code`, among the machines of this batch: ERR_NOT_FOUND
+ * or ERR_CONFLICT says why it cannot be approved.
+ */
+int session_find_code(struct sessions *sessions, const char *batch,
+                      const char *code, const struct host **ret_host,
+                      struct err *err);
 /* [{"session", "host", "host_name", "since_s"}] that wait for an approval,
  * without the codes, which only the machine's screen shows. */
 json_t *sessions_pending_json(const struct sessions *sessions);

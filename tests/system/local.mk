@@ -13,6 +13,7 @@ EXTRA_DIST += tests/lib/dhcp-client
 
 # The engine as a process, without root.
 engine_system_tests = \
+	%D%/batch-approve.sh \
 	%D%/engine-deploy.sh \
 	%D%/engine-kills.sh \
 	%D%/engine-refusals.sh \

@@ -320,6 +320,45 @@ static void test_the_code_is_another_for_another_key(void **state)
     assert_non_null(f->e.plan.text);
 }
 
+/* world_start's task is of no batch: its name is "". */
+static void assert_code(struct fixture *f, const char *batch, const char *code,
+                        int wanted, const char *part)
+{
+    struct err err = ERR_INIT;
+    const struct host *host = NULL;
+    assert_int_equal(
+        session_find_code(f->w.sessions, batch, code, &host, &err), wanted);
+    if (wanted == 0)
+        assert_ptr_equal(host, world_host(&f->w));
+    else
+        assert_non_null(strstr(err.text, part));
+}
+
+static void test_each_code_of_a_batch_says_whose_it_is_or_why_not(void **state)
+{
+    struct fixture *f = *state;
+    assert_true(engine_hello(&f->e, ""));
+    assert_true(engine_hello(&f->other, ""));
+    assert_code(f, "", f->e.welcome.code, 0, NULL);
+    assert_code(f, "", "acorn acorn acorn acorn", ERR_NOT_FOUND,
+                "compare it with the machine's screen");
+    assert_code(f, "0123456789abcdef0123456789abcdef", f->e.welcome.code,
+                ERR_CONFLICT, "is not of this batch");
+    assert_int_equal(approve(f, f->e.welcome.code), 1);
+    assert_code(f, "", f->e.welcome.code, ERR_CONFLICT, "approved already");
+    assert_code(f, "", f->other.welcome.code, ERR_CONFLICT,
+                "does not wait with this code any more");
+}
+
+static void test_an_expired_code_is_refused_by_its_name(void **state)
+{
+    struct fixture *f = *state;
+    assert_true(engine_hello(&f->e, ""));
+    world_run(&f->w, (SESSION_PENDING_S + 1) * 1000);
+    assert_code(f, "", f->e.welcome.code, ERR_CONFLICT,
+                "start the machine again");
+}
+
 static void changed(void *arg, const struct host *host, const struct err *err)
 {
     (void)arg;
@@ -398,6 +437,8 @@ int main(void)
         TEST(test_a_machine_without_plugins),
         TEST(test_unknown_machines_boot_their_disk),
         TEST(test_an_admin_approves_the_code),
+        TEST(test_each_code_of_a_batch_says_whose_it_is_or_why_not),
+        TEST(test_an_expired_code_is_refused_by_its_name),
         TEST(test_the_code_is_another_for_another_key),
         TEST(test_tier_console_wants_an_approval_beside_the_ticket),
         TEST(test_pending_machines_are_forgotten),
