@@ -133,6 +133,7 @@ void api_session_report(struct server *server, struct request *r)
         request_fail(r, &err);
         return;
     }
+    session_speaks(session, request_connection(r));
     session_report(server->sessions, session, &report, reported, r);
     message_report_done(&report);
 }

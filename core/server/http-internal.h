@@ -43,9 +43,19 @@ struct http {
     const struct route *routes;
     size_t route_count;
     const struct schemas *schemas;
-    pthread_mutex_t lock; /* the list */
+    void (*closed)(struct server *server, uint64_t connection);
+    uint64_t connections; /* numbers given so far; HTTP thread only */
+    pthread_mutex_t lock; /* the lists */
     struct request *requests;
+    struct http_connection *open; /* until the loop knows that they are not */
     atomic_bool stopping;
+};
+
+/* What MHD keeps for us with each connection. */
+struct http_connection {
+    struct http *http;
+    struct http_connection *next, *previous; /* http->open, http->lock */
+    uint64_t number;
 };
 
 struct http_pair {
@@ -79,6 +89,7 @@ struct request {
     size_t argument_count;
     bool overflow; /* more headers or arguments than fit, or no memory */
     char remote[64];
+    uint64_t connection_number;
     char actor[160];
     char token_id[33];
     enum scope scope;

@@ -35,6 +35,15 @@ static void note_remote(struct request *r)
                         r->remote, sizeof(r->remote));
 }
 
+static void note_connection(struct request *r)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+        r->connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    const struct http_connection *connection =
+        info ? info->socket_context : NULL;
+    r->connection_number = connection ? connection->number : 0;
+}
+
 static void list_add(struct request *r)
 {
     struct http *http = r->http;
@@ -80,6 +89,7 @@ struct request *request_new(struct http *http, const char *uri,
     r->path = r->uri ? strndup(r->uri, strcspn(r->uri, "?")) : NULL;
     r->overflow |= !r->path;
     note_remote(r);
+    note_connection(r);
     (void)snprintf(r->actor, sizeof(r->actor), "%s", r->remote);
     list_add(r);
     return r;
@@ -456,6 +466,11 @@ enum scope request_scope(const struct request *r)
 const char *request_remote_address(const struct request *r)
 {
     return r->remote;
+}
+
+uint64_t request_connection(const struct request *r)
+{
+    return r->connection_number;
 }
 
 bool request_client_key(const struct request *r, struct digest *ret_key)

@@ -186,6 +186,59 @@ static void on_completed(void *cls, struct MHD_Connection *connection,
     request_release(r);
 }
 
+/* ---- connections ---- */
+
+static void connection_new(struct http *http, void **context)
+{
+    struct http_connection *connection = calloc(1, sizeof(*connection));
+    *context = connection;
+    if (!connection)
+        return; /* nobody will hear of its end */
+    connection->http = http;
+    connection->number = ++http->connections;
+    (void)pthread_mutex_lock(&http->lock);
+    connection->next = http->open;
+    if (connection->next)
+        connection->next->previous = connection;
+    http->open = connection;
+    (void)pthread_mutex_unlock(&http->lock);
+}
+
+static void connection_free(struct http_connection *connection)
+{
+    struct http *http = connection->http;
+    (void)pthread_mutex_lock(&http->lock);
+    if (connection->previous)
+        connection->previous->next = connection->next;
+    else
+        http->open = connection->next;
+    if (connection->next)
+        connection->next->previous = connection->previous;
+    (void)pthread_mutex_unlock(&http->lock);
+    free(connection);
+}
+
+static void tell_closed(void *arg)
+{
+    struct http_connection *connection = arg;
+    struct http *http = connection->http;
+    if (http->closed && !atomic_load(&http->stopping))
+        http->closed(http->server, connection->number);
+    connection_free(connection);
+}
+
+static void on_connection(void *cls, struct MHD_Connection *connection,
+                          void **context,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    struct http *http = cls;
+    (void)connection;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED)
+        connection_new(http, context);
+    else if (*context && loop_post(http->loop, tell_closed, *context) < 0)
+        connection_free(*context);
+}
+
 /* MHD's own complaints are about clients; they go to the log at debug. */
 static void on_mhd_log(void *cls, const char *format, va_list args)
 {
@@ -233,7 +286,8 @@ static struct MHD_Daemon *start_daemon(struct http *http,
     return MHD_start_daemon(
         flags, 0, NULL, NULL, on_request, http, MHD_OPTION_EXTERNAL_LOGGER,
         on_mhd_log, NULL, MHD_OPTION_URI_LOG_CALLBACK, on_uri, http,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, http, MHD_OPTION_ARRAY,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, http,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_ARRAY,
         options, MHD_OPTION_END);
 }
 
@@ -250,6 +304,7 @@ int http_new(const struct http_spec *spec, struct http **ret_http,
     http->routes = spec->routes;
     http->route_count = spec->route_count;
     http->schemas = spec->schemas;
+    http->closed = spec->closed;
     (void)pthread_mutex_init(&http->lock, NULL);
     http->daemon = start_daemon(http, spec);
     if (!http->daemon) {
@@ -327,6 +382,8 @@ void http_free(struct http *http)
         atomic_store(&http->requests->references, 1);
         request_release(http->requests);
     }
+    while (http->open)
+        connection_free(http->open);
     (void)pthread_mutex_destroy(&http->lock);
     free(http);
 }

@@ -40,6 +40,9 @@ struct http_spec {
     const struct route *routes;
     size_t route_count;
     const struct schemas *schemas; /* may be NULL: bodies are not checked */
+    /* Runs on the loop when a connection has closed, by the number that
+     * request_connection gave; may be NULL. */
+    void (*closed)(struct server *server, uint64_t connection);
 };
 
 /* Starts the HTTP thread.  Takes listen_fd also when it fails. */
@@ -70,6 +73,8 @@ enum scope request_scope(const struct request *r);
 void request_set_actor(struct request *r, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 const char *request_remote_address(const struct request *r);
+/* The number of its connection, which no other ever has. */
+uint64_t request_connection(const struct request *r);
 /* SHA-256 of the client certificate's public key; false without one. */
 bool request_client_key(const struct request *r, struct digest *ret_key);
 /* The revision of If-Match: false when absent, STORE_ANY for "*".  Routes that need it are

@@ -25,6 +25,7 @@
 #include "core/server/route.h"
 #include "core/server/schema.h"
 #include "core/server/serve-internal.h"
+#include "core/server/session.h"
 #include "core/server/site.h"
 #include "core/server/store.h"
 #include "core/server/token.h"
@@ -206,6 +207,12 @@ static void each_hour(void *arg)
     serve->hourly = loop_timer(serve->server.loop, HOUR_MS, each_hour, serve);
 }
 
+static void connection_closed(struct server *server, uint64_t connection)
+{
+    if (server->sessions)
+        sessions_connection_closed(server->sessions, connection);
+}
+
 static int start_http(struct serve *serve, struct err *err)
 {
     struct server *server = &serve->server;
@@ -217,6 +224,7 @@ static int start_http(struct serve *serve, struct err *err)
         .routes = routes,
         .route_count = route_count,
         .schemas = server->schemas,
+        .closed = connection_closed,
     };
     return http_new(&spec, &server->http, err);
 }

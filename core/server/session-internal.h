@@ -18,6 +18,7 @@ struct session_private {
     struct session_poll *poll; /* the one that is open, or NULL */
     struct loop_timer *forget; /* after its task has ended */
     char told[80]; /* what the last answered poll said, see session.c */
+    uint64_t connection; /* of its newest report; 0 = none */
     uint64_t seen; /* newest seq of reports that are not state */
     char code[MESSAGE_NAME_BYTES]; /* once it was asked for */
 };

@@ -298,6 +298,24 @@ void session_poll_gone(struct session_poll *poll)
         task_left(tasks, task);
 }
 
+void session_speaks(struct session *session, uint64_t connection)
+{
+    session->private_data->connection = connection;
+}
+
+void sessions_connection_closed(struct sessions *sessions, uint64_t connection)
+{
+    for (size_t i = 0; i < sessions->by_id.count; i++) {
+        struct session *session = sessions->by_id.entries[i].value;
+        struct task *task = session_task(session);
+        if (session->private_data->connection != connection)
+            continue;
+        if (task)
+            task_left(sessions->tasks, task);
+        return;
+    }
+}
+
 /* --- tasks move --------------------------------------------------------- */
 
 static void deleted(void *arg, uint64_t revision, const struct err *err)

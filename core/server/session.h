@@ -70,6 +70,12 @@ struct session_poll *session_plan(struct sessions *sessions,
 /* The engine went away: `planned` is not called any more. */
 void session_poll_gone(struct session_poll *poll);
 
+/* The engine speaks by this connection now. */
+void session_speaks(struct session *session, uint64_t connection);
+/* A connection has closed.  A task whose engine has made its final report by
+ * it has left. */
+void sessions_connection_closed(struct sessions *sessions, uint64_t connection);
+
 typedef void session_reported(void *arg,
                               const struct message_report_reply *reply,
                               const struct err *err);
