@@ -32,14 +32,16 @@ struct engine {
     struct plan *plan;
     struct runner *runner;
     struct loop_timer *patience; /* while waiting for approval or a plan */
-    struct loop_timer *last;     /* for the final report */
+    struct handoff_preparing *preparing;
+    struct loop_timer *last; /* for the final report */
     struct console_who who;
     char product[140];
     struct found_servers found;
     uint64_t trouble_ms; /* when trouble was last shown */
     char trouble[ERR_TEXT_BYTES];
     bool leaving;
-    bool failed; /* a step or the plan */
+    bool failed;                   /* a step, the plan or the leaving */
+    char sentence[ERR_TEXT_BYTES]; /* why a step failed */
     struct handoff leave;
     struct err err; /* code 0 = it went well */
 };
@@ -112,23 +114,20 @@ static void on_last_report_late(void *arg)
     stop(engine, &err);
 }
 
-static void leave(struct engine *engine, const struct runner_end *end)
+/* The final report. */
+static void report_leaving(struct engine *engine,
+                           const struct handoff_way *way)
 {
     struct message_report m = {.kind = MESSAGE_LEAVING};
-    char note[HANDOFF_NOTE_BYTES] = "";
     struct err err = ERR_INIT;
 
-    engine->leaving = true;
-    if (handoff_prepare(&engine->leave, note, &err) < 0)
-        (void)snprintf(note, sizeof(note), "%.250s", err.text);
-    if (note[0])
-        console_say(engine->setup->console, "%s", note);
     (void)snprintf(m.task, sizeof(m.task), "%s", engine->plan->task);
     m.attempt = engine->plan->attempt;
-    (void)snprintf(m.method, sizeof(m.method), "%s",
-                   handoff_word(engine->leave.method));
+    (void)snprintf(m.method, sizeof(m.method), "%s", handoff_word(way->method));
+    if (way->failed)
+        (void)snprintf(m.code, sizeof(m.code), "kexec-impossible");
     (void)snprintf(m.text, sizeof(m.text), "%s",
-                   end->failed ? end->sentence : note);
+                   engine->sentence[0] ? engine->sentence : way->note);
     if (session_report(engine->session, &m, &err) < 0) {
         stop(engine, &err);
         return;
@@ -138,27 +137,57 @@ static void leave(struct engine *engine, const struct runner_end *end)
     session_when_reported(engine->session, on_all_reported, engine);
 }
 
+static void on_way(void *arg, const struct handoff_way *way)
+{
+    struct engine *engine = arg;
+
+    engine->leave.method = way->method;
+    if (way->failed) {
+        engine->failed = true;
+        console_trouble(engine->setup->console, way->note, NULL);
+    } else {
+        console_say(engine->setup->console, "%s", way->note);
+    }
+    report_leaving(engine, way);
+}
+
+/* How the plan wants the machine to be left, after it went as it went. */
+static void choose_leave(struct engine *engine, const struct runner_end *end)
+{
+    struct handoff *leave = &engine->leave;
+
+    if (handoff_parse(engine->plan->then, &leave->method, NULL) < 0)
+        leave->method = HANDOFF_REBOOT;
+    leave->try_kexec = engine->plan->kexec;
+    (void)snprintf(leave->host_name, sizeof(leave->host_name), "%s",
+                   engine->plan->host_name);
+    /* After a failure the disk holds nothing that should be started by its
+     * own entry; the server's answer at the next start decides. */
+    if (!end->failed)
+        (void)snprintf(leave->disk_node, sizeof(leave->disk_node), "%s",
+                       end->disk_node);
+    else if (leave->method == HANDOFF_FIRMWARE ||
+             leave->method == HANDOFF_KEXEC)
+        leave->method = HANDOFF_REBOOT;
+}
+
 static void on_steps_done(void *arg, const struct runner_end *end)
 {
     struct engine *engine = arg;
     struct err err = ERR_INIT;
 
     engine->failed = end->failed;
-    if (handoff_parse(engine->plan->then, &engine->leave.method, &err) < 0)
-        engine->leave.method = HANDOFF_REBOOT;
-    /* After a failure the disk holds nothing that should be started by its
-     * own entry; the server's answer at the next start decides. */
-    if (end->failed && engine->leave.method == HANDOFF_FIRMWARE)
-        engine->leave.method = HANDOFF_REBOOT;
-    if (!end->failed)
-        (void)snprintf(engine->leave.disk_node, sizeof(engine->leave.disk_node),
-                       "%s", end->disk_node);
-    (void)snprintf(engine->leave.host_name, sizeof(engine->leave.host_name),
-                   "%s", engine->plan->host_name);
+    engine->leaving = true;
+    (void)snprintf(engine->sentence, sizeof(engine->sentence), "%s",
+                   end->sentence);
+    choose_leave(engine, end);
     console_say(engine->setup->console, "%s",
                 end->failed ? "the task has failed; reporting"
                             : "all steps are done; reporting");
-    leave(engine, end);
+    engine->preparing =
+        handoff_prepare(engine->loop, &engine->leave, on_way, engine, &err);
+    if (!engine->preparing)
+        stop(engine, &err);
 }
 
 /* Nothing is to be done here: the machine starts its own disk. */
@@ -374,6 +403,7 @@ static void engine_done(struct engine *engine)
 {
     loop_timer_cancel(engine->patience);
     loop_timer_cancel(engine->last);
+    handoff_preparing_free(engine->preparing);
     find_server_free(engine->find);
     runner_free(engine->runner); /* uses the session */
     session_free(engine->session);

@@ -324,16 +324,16 @@ int efi_store_entry(int folder_fd, const char *description,
     return rc;
 }
 
-static void resigned(char ret_note[HANDOFF_NOTE_BYTES], const char *why)
+static void resigned(char ret_note[HANDOFF_EFI_NOTE_BYTES], const char *why)
 {
-    (void)snprintf(ret_note, HANDOFF_NOTE_BYTES,
+    (void)snprintf(ret_note, HANDOFF_EFI_NOTE_BYTES,
                    "%.140s; the machine resets and the server's local boot "
                    "starts the disk",
                    why);
 }
 
 int handoff_efi(const struct handoff *handoff,
-                char ret_note[HANDOFF_NOTE_BYTES], struct err *err)
+                char ret_note[HANDOFF_EFI_NOTE_BYTES], struct err *err)
 {
     struct efi_loader loader;
     struct err why = ERR_INIT;
@@ -361,7 +361,7 @@ int handoff_efi(const struct handoff *handoff,
         resigned(ret_note, why.text);
         return 0;
     }
-    (void)snprintf(ret_note, HANDOFF_NOTE_BYTES,
+    (void)snprintf(ret_note, HANDOFF_EFI_NOTE_BYTES,
                    "the firmware's entry Boot%04X '%.80s' starts the disk "
                    "next",
                    number, description);

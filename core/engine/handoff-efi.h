@@ -14,8 +14,14 @@ struct efi_loader {
     char path[128];   /* "\\EFI\\BOOT\\BOOTX64.EFI" */
 };
 
+#define HANDOFF_EFI_NOTE_BYTES 256
+/*
+ * Finds the EFI system partition of the disk, makes or reuses the one entry
+ * 'Slipway: NAME' and sets BootNext to it; `ret_note` says what will happen.
+ * Blocks for the firmware's variable store.
+ */
 int handoff_efi(const struct handoff *handoff,
-                char ret_note[HANDOFF_NOTE_BYTES], struct err *err);
+                char ret_note[HANDOFF_EFI_NOTE_BYTES], struct err *err);
 
 /*
  * The EFI system partition of a disk's GPT.  ERR_NOT_FOUND when there is none;

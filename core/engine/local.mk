@@ -35,6 +35,7 @@ libslipwayengine_la_SOURCES = \
 	%D%/fetch-host.c %D%/fetch-host.h \
 	%D%/find-server.c %D%/find-server.h \
 	%D%/handoff-efi.c %D%/handoff-efi.h \
+	%D%/handoff-kexec.c %D%/handoff-kexec.h \
 	%D%/handoff.c %D%/handoff.h \
 	%D%/hello.c %D%/hello.h \
 	%D%/init-console.c %D%/init-console.h \
@@ -42,6 +43,14 @@ libslipwayengine_la_SOURCES = \
 	%D%/init-reap.c %D%/init-reap.h \
 	%D%/init.c %D%/init.h \
 	%D%/lldp.c %D%/lldp.h \
+	%D%/installed-find.c \
+	%D%/installed-grub.c \
+	%D%/installed-line.c \
+	%D%/installed-loader.c \
+	%D%/installed-mount.c %D%/installed-mount.h \
+	%D%/installed-uki.c \
+	%D%/installed.h \
+	%D%/kexec-process.c %D%/kexec-process.h \
 	%D%/modules.c %D%/modules.h \
 	%D%/net-dhcp.c %D%/net-dhcp.h \
 	%D%/net-link.c %D%/net-link.h \

@@ -8,6 +8,7 @@
 #include "config.h"
 #include "core/engine/action-process.h"
 #include "core/engine/engine.h"
+#include "core/engine/kexec-process.h"
 #include "core/engine/modules.h"
 #include "core/engine/pipeline-process.h"
 #include "core/engine/run.h"
@@ -16,8 +17,8 @@
 static const char usage[] =
     "usage: slipway-engine run --trust FILE [OPTION...]\n"
     "       slipway-engine --version\n"
-    "As the first process of a machine it needs no arguments.  'pipeline' and\n"
-    "'action NAME' are started by it.\n";
+    "As the first process of a machine it needs no arguments.  'pipeline',\n"
+    "'action NAME' and 'kexec DISK' are started by it.\n";
 
 static void print_version(void)
 {
@@ -45,6 +46,8 @@ int main(int argc, char **argv)
         return pipeline_process_main();
     if (strcmp(word, "action") == 0 && argc == 3)
         return action_process_main(argv[2]);
+    if (strcmp(word, "kexec") == 0 && argc == 3)
+        return kexec_process_main(argv[2]);
     if (strcmp(word, "--version") == 0) {
         print_version();
         return 0;

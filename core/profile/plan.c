@@ -21,18 +21,13 @@ void plan_free(struct plan *plan)
 
 int plan_then_check(const char *then, struct err *err)
 {
-    static const char *const words[] = {"boot-disk", "firmware", "reboot",
-                                        "poweroff", "stay"};
+    static const char *const words[] = {"boot-disk", "firmware", "kexec",
+                                        "reboot",    "poweroff", "stay"};
     for (size_t i = 0; i < ARRAY_LENGTH(words); i++)
         if (strcmp(words[i], then) == 0)
             return 0;
-    if (strcmp(then, "kexec") == 0)
-        return err_set(err, ERR_UNSUPPORTED,
-                       "'kexec' is not supported by this version; use "
-                       "'boot-disk', which starts the disk through the "
-                       "firmware");
     return err_set(err, ERR_INVALID,
-                   "'%.40s' is not one of boot-disk, firmware, reboot, "
+                   "'%.40s' is not one of boot-disk, firmware, kexec, reboot, "
                    "poweroff, stay",
                    then);
 }
@@ -98,6 +93,10 @@ char *plan_format(const struct plan *plan)
         servers_json(plan), "transport",
         text_list(plan->transport, plan->transport_count), "steps",
         steps_json(plan), "then", plan->then);
+    /* Left out where it changes nothing: older engines know no such key. */
+    if (object && plan->kexec &&
+        json_object_set_new(object, "kexec", json_true()) != 0)
+        return NULL;
     /* Lists that lost an entry to a lack of memory must not be signed. */
     if (!object ||
         json_array_size(json_object_get(object, "servers")) !=
@@ -272,6 +271,7 @@ int plan_parse(const char *text, size_t length, struct plan **ret_plan,
     get_transports(&r, plan);
     get_steps(&r, plan);
     json_copy_text(&r, "then", plan->then, sizeof(plan->then));
+    plan->kexec = json_opt_bool(&r, "kexec", false);
     if (!r.code && plan_then_check(plan->then, NULL))
         json_reader_fail(&r, "then", "is not known to this engine");
     if (!code)

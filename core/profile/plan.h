@@ -55,7 +55,8 @@ struct plan {
     size_t transport_count;
     struct plan_step steps[MESSAGE_MAX_STEPS];
     size_t step_count;
-    char then[16]; /* one of plan_then_valid */
+    char then[16]; /* see plan_then_check */
+    bool kexec;    /* boot-disk may be by kexec */
 };
 
 /* An empty plan; NULL = no memory. */
@@ -90,8 +91,8 @@ int plan_verify(const char *text, const char *signature,
                 const struct plan_expect *expect, struct plan **ret_plan,
                 struct err *err);
 
-/* What follows a task: boot-disk, firmware, reboot, poweroff, stay.  Explains
- * in `err` otherwise. */
+/* What follows a task: boot-disk, firmware, kexec, reboot, poweroff, stay.
+ * Explains in `err` otherwise. */
 int plan_then_check(const char *then, struct err *err);
 
 #endif

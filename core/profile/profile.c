@@ -175,9 +175,27 @@ static void read_steps(struct json_reader *r, struct profile *p)
     }
 }
 
+static void read_then(struct json_reader *r, struct profile *p)
+{
+    const char *then = json_opt_text(r, "then", "boot-disk");
+    bool given = json_has(r, "kexec");
+    struct err why = ERR_INIT;
+    p->kexec = json_opt_bool(r, "kexec", false);
+    if (r->code)
+        return;
+    if (plan_then_check(then, &why))
+        json_reader_fail(r, "then", "cannot be used: %s", why.text);
+    else if (given && strcmp(then, "boot-disk") != 0)
+        json_reader_fail(r, "kexec",
+                         "only says how 'boot-disk' may be done, but 'then' "
+                         "is '%s'",
+                         then);
+    else
+        memcpy(p->then, then, strlen(then) + 1);
+}
+
 static void read_profile(struct json_reader *r, struct profile *p)
 {
-    struct err why = ERR_INIT;
     copy_name(r, "name", json_get_text(r, "name"), ".-", p->name,
               sizeof(p->name));
     if (strlen(json_opt_text(r, "description", "")) > MAX_DESCRIPTION_BYTES)
@@ -192,11 +210,7 @@ static void read_profile(struct json_reader *r, struct profile *p)
         p->transport_count = 1;
     }
     read_steps(r, p);
-    const char *then = json_opt_text(r, "then", "boot-disk");
-    if (!r->code && plan_then_check(then, &why))
-        json_reader_fail(r, "then", "cannot be used: %s", why.text);
-    else if (!r->code)
-        memcpy(p->then, then, strlen(then) + 1);
+    read_then(r, p);
 }
 
 int profile_parse(const json_t *json, const char *source,

@@ -45,6 +45,7 @@ struct profile {
     struct profile_step steps[MESSAGE_MAX_STEPS];
     size_t step_count;
     char then[16];
+    bool kexec; /* boot-disk may be by kexec */
 };
 
 /* `source` begins each sentence: a file's name or "profile 'lab'".  `json` is

@@ -65,7 +65,11 @@ static void left(struct reporting *r, struct task_record *next)
         i++;
     bool complete = i == next->profile->step_count;
     memcpy(next->method, r->report.method, sizeof(next->method));
-    if (complete) {
+    if (complete && r->report.code[0]) {
+        end_task(r, next, TASK_FAILED);
+        memcpy(next->code, r->report.code, sizeof(next->code));
+        memcpy(next->sentence, r->report.text, sizeof(next->sentence));
+    } else if (complete) {
         /* Also when somebody cancels too late: all of it is on the disk. */
         next->state = TASK_LEAVING;
         memcpy(next->sentence, r->report.text, sizeof(next->sentence));

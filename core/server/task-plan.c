@@ -59,6 +59,7 @@ static int fill(struct tasks *tasks, const struct task_record *record,
     plan->transport_count = profile->transport_count;
     memcpy(plan->transport, profile->transport, sizeof(plan->transport));
     memcpy(plan->then, profile->then, sizeof(plan->then));
+    plan->kexec = profile->kexec;
     for (uint32_t i = 0; i < profile->step_count; i++) {
         int code = add_step(tasks, record, machine, i, &plan->steps[i], err);
         plan->step_count = i + 1;

@@ -10,8 +10,8 @@ static const char *const report_words[] = {
 };
 static const char *const level_words[] = {"error", "warn", "notice", "info",
                                           "debug"};
-static const char *const method_words[] = {"firmware", "reboot", "poweroff",
-                                           "stay"};
+static const char *const method_words[] = {"firmware", "kexec", "reboot",
+                                           "poweroff", "stay"};
 
 const char *message_report_word(enum message_report_kind kind)
 {
@@ -49,6 +49,7 @@ json_t *message_report_format(const struct message_report *m)
         break;
     case MESSAGE_LEAVING:
         member_put_text(&object, "method", m->method);
+        member_put_text(&object, "code", m->code);
         member_put_text(&object, "note", m->text);
         break;
     case MESSAGE_LOG:
@@ -102,6 +103,7 @@ static void get_report_members(struct json_reader *r, struct message_report *m)
     case MESSAGE_LEAVING:
         copy_word(r, "method", method_words, ARRAY_LENGTH(method_words),
                   m->method, sizeof(m->method));
+        member_opt_text(r, "code", m->code, sizeof(m->code));
         member_opt_text(r, "note", m->text, sizeof(m->text));
         break;
     case MESSAGE_LOG:

@@ -110,9 +110,11 @@ struct message_report {
     uint32_t permille; /* progress */
     uint64_t bytes_done;
     uint64_t bytes_total; /* 0 = not known */
-    char code[32];        /* step-failed: err_word() of the failure */
-    char level[8];        /* log: "error", "warn", "notice", "info", "debug" */
-    char method[16]; /* leaving: "firmware", "reboot", "poweroff", "stay" */
+    char code[32];   /* step-failed: err_word() of the failure; leaving: "" or
+                        why the task fails all the same */
+    char level[8];   /* log: "error", "warn", "notice", "info", "debug" */
+    char method[16]; /* leaving: "firmware", "kexec", "reboot", "poweroff",
+                        "stay" */
     char text[MESSAGE_TEXT_BYTES]; /* progress and log: text;
                                       step-failed: sentence; leaving: note */
     json_t *result; /* step-done, step-failed: object, owned; or NULL */

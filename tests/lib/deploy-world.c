@@ -456,14 +456,13 @@ static void reported(void *arg, const struct message_report_reply *reply,
         e->reply = *reply;
 }
 
-bool engine_report(struct engine *e, enum message_report_kind kind,
-                   uint32_t step, bool repeat)
+/* `code` "" = none. */
+static bool send_report(struct engine *e, enum message_report_kind kind,
+                        uint32_t step, const char *code)
 {
     struct session *session = authenticate(e);
     if (!session)
         return false;
-    if (!repeat)
-        e->seq++;
     struct message_report report = {
         .seq = e->seq,
         .attempt = e->attempt,
@@ -473,8 +472,7 @@ bool engine_report(struct engine *e, enum message_report_kind kind,
     strcpy(report.session, e->welcome.session);
     strcpy(report.task, session->task);
     strcpy(report.text, "some text");
-    if (kind == MESSAGE_STEP_FAILED)
-        strcpy(report.code, "io");
+    strcpy(report.code, code);
     if (kind == MESSAGE_LEAVING)
         strcpy(report.method, "firmware");
     if (kind == MESSAGE_STEP_DONE)
@@ -482,6 +480,20 @@ bool engine_report(struct engine *e, enum message_report_kind kind,
     session_report(e->world->sessions, session, &report, reported, e);
     message_report_done(&report);
     return wait_for(e);
+}
+
+bool engine_report(struct engine *e, enum message_report_kind kind,
+                   uint32_t step, bool repeat)
+{
+    if (!repeat)
+        e->seq++;
+    return send_report(e, kind, step, kind == MESSAGE_STEP_FAILED ? "io" : "");
+}
+
+bool engine_leave_failed(struct engine *e, const char *code)
+{
+    e->seq++;
+    return send_report(e, MESSAGE_LEAVING, 0, code);
 }
 
 void engine_up(struct engine *e)

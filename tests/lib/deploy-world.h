@@ -95,6 +95,8 @@ bool engine_plan(struct engine *e);
 /* Reports under the next number, or again under the same one. */
 bool engine_report(struct engine *e, enum message_report_kind kind,
                    uint32_t step, bool repeat);
+/* The final report of an engine that cannot leave as it was told. */
+bool engine_leave_failed(struct engine *e, const char *code);
 /* From power-on to a plan. */
 void engine_up(struct engine *e);
 

@@ -41,6 +41,13 @@ EOF
   fi
 }
 
+# deploy_kexec_profile: the same, and the installed kernel may be entered at once.
+deploy_kexec_profile () {
+  deploy_profile || return 1
+  jq '. + {kexec: true}' "$TEST_DIR/profile.json" > "$TEST_DIR/kexec.json" &&
+    slipway profile replace "$TEST_DIR/kexec.json"
+}
+
 # deploy_disk FILE: an empty disk.
 deploy_disk () { rm -f "$1"; truncate -s 2G "$1"; }
 

@@ -107,6 +107,11 @@ tests_unit_test_inventory_lldp_SOURCES = %D%/test-inventory-lldp.c $(INVENTORY_S
 tests_unit_test_inventory_lldp_LDADD = $(UNIT_LIBS)
 tests_unit_test_inventory_lldp_CPPFLAGS = $(AM_CPPFLAGS) -DPLUGIN_VERSION='"$(PACKAGE_VERSION)"'
 tests_unit_test_inventory_lldp_CFLAGS = $(UNIT_CFLAGS)
+check_PROGRAMS += %D%/test-installed
+TESTS += %D%/test-installed
+tests_unit_test_installed_SOURCES = %D%/test-installed.c
+tests_unit_test_installed_LDADD = libslipwayengine.la $(UNIT_LIBS)
+tests_unit_test_installed_CFLAGS = $(UNIT_CFLAGS)
 
 check_PROGRAMS += %D%/test-json
 TESTS += %D%/test-json

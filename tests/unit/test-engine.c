@@ -139,6 +139,30 @@ static void test_plan_is_run_and_reported(void **state)
     engine_server_stop(&server);
 }
 
+/* No disk was installed: a kexec that is demanded fails the task, after every
+ * step was done. */
+static void test_impossible_kexec_is_reported(void **state)
+{
+    struct engine_server server = {.epoch = 7};
+    struct result result;
+
+    (void)state;
+    give_plan(&server, 7, "kexec", only_good);
+    engine_server_start(&server);
+    run_engine(&server, &result);
+    assert_int_equal(result.leave.method, HANDOFF_FIRMWARE);
+    assert_int_equal(engine_server_count(&server, "step-done"), 1);
+    const json_t *m = engine_server_report(&server, "leaving");
+    assert_string_equal(json_string_value(json_object_get(m, "code")),
+                        "kexec-impossible");
+    assert_string_equal(json_string_value(json_object_get(m, "method")),
+                        "firmware");
+    assert_non_null(strstr(json_string_value(json_object_get(m, "note")),
+                           "not by kexec because no disk was installed"));
+    expect_screen(&result, "TROUBLE: not by kexec");
+    engine_server_stop(&server);
+}
+
 static void test_lost_answers_are_asked_again(void **state)
 {
     struct engine_server server = {.epoch = 7, .drop_reports = 3};
@@ -350,6 +374,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plan_is_run_and_reported),
+        cmocka_unit_test(test_impossible_kexec_is_reported),
         cmocka_unit_test(test_lost_answers_are_asked_again),
         cmocka_unit_test(test_crash_ends_the_task_with_its_sentence),
         cmocka_unit_test(test_damaged_plan_is_refused),

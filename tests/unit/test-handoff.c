@@ -25,32 +25,91 @@
 
 static void words_mean_methods(void **state)
 {
+    static const enum handoff_method methods[] = {
+        HANDOFF_FIRMWARE, HANDOFF_KEXEC, HANDOFF_REBOOT, HANDOFF_POWEROFF,
+        HANDOFF_STAY};
     enum handoff_method method = HANDOFF_STAY;
     struct err err = ERR_INIT;
     (void)state;
     assert_int_equal(handoff_parse("boot-disk", &method, NULL), 0);
     assert_int_equal(method, HANDOFF_FIRMWARE);
-    assert_int_equal(handoff_parse("poweroff", &method, NULL), 0);
-    assert_int_equal(method, HANDOFF_POWEROFF);
-    assert_string_equal(handoff_word(HANDOFF_REBOOT), "reboot");
-    assert_int_equal(handoff_parse("kexec", &method, &err), ERR_UNSUPPORTED);
-    assert_non_null(strstr(err.text, "kexec"));
+    for (size_t i = 0; i < ARRAY_LENGTH(methods); i++) {
+        assert_int_equal(handoff_parse(handoff_word(methods[i]), &method, NULL),
+                         0);
+        assert_int_equal(method, methods[i]);
+    }
+    assert_int_equal(handoff_parse("fly", &method, &err), ERR_UNSUPPORTED);
+    assert_non_null(strstr(err.text, "'fly'"));
+}
+
+struct waiting {
+    struct loop *loop;
+    struct handoff_way way;
+};
+
+static void on_way(void *arg, const struct handoff_way *way)
+{
+    struct waiting *waiting = arg;
+    waiting->way = *way;
+    loop_stop(waiting->loop);
+}
+
+/* How a machine would be left that has this disk. */
+static struct handoff_way way_of(enum handoff_method method, bool try_kexec,
+                                 const char *disk)
+{
+    struct handoff handoff = {.method = method, .try_kexec = try_kexec};
+    struct waiting waiting = {.loop = loop_new(&seam_real, NULL)};
+    (void)snprintf(handoff.disk_node, sizeof(handoff.disk_node), "%s", disk);
+    struct handoff_preparing *preparing =
+        handoff_prepare(waiting.loop, &handoff, on_way, &waiting, NULL);
+    assert_non_null(preparing);
+    loop_run(waiting.loop);
+    handoff_preparing_free(preparing);
+    loop_free(waiting.loop);
+    return waiting.way;
 }
 
 static void a_plain_file_has_nothing_to_boot(void **state)
 {
-    const struct handoff file = {.method = HANDOFF_FIRMWARE,
-                                 .disk_node = "/tmp/disk.img"};
-    const struct handoff none = {.method = HANDOFF_FIRMWARE};
-    char note[HANDOFF_NOTE_BYTES];
+    struct handoff_way way = way_of(HANDOFF_FIRMWARE, false, "/tmp/disk.img");
     struct err err = ERR_INIT;
     (void)state;
-    assert_int_equal(handoff_prepare(&file, note, NULL), 0);
-    assert_non_null(strstr(note, "plain file"));
-    assert_int_equal(handoff_prepare(&none, note, NULL), 0);
-    assert_non_null(strstr(note, "no disk was installed"));
+    assert_int_equal(way.method, HANDOFF_FIRMWARE);
+    assert_non_null(strstr(way.note, "plain file"));
+    way = way_of(HANDOFF_FIRMWARE, false, "");
+    assert_non_null(strstr(way.note, "no disk was installed"));
     /* Not PID 1 here: nobody may reset this machine. */
     assert_int_equal(handoff_go(HANDOFF_REBOOT, &err), ERR_DENIED);
+    assert_int_equal(handoff_go(HANDOFF_KEXEC, &err), ERR_DENIED);
+}
+
+static void ways_that_need_no_disk(void **state)
+{
+    static const enum handoff_method methods[] = {
+        HANDOFF_REBOOT, HANDOFF_POWEROFF, HANDOFF_STAY};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(methods); i++) {
+        struct handoff_way way = way_of(methods[i], true, "/dev/none");
+        assert_int_equal(way.method, methods[i]);
+        assert_false(way.failed);
+        assert_true(way.note[0]);
+    }
+}
+
+/* Allowed, it falls back; demanded, it is a failure.  Both say why. */
+static void kexec_without_a_kernel(void **state)
+{
+    struct handoff_way way = way_of(HANDOFF_FIRMWARE, true, "");
+    (void)state;
+    assert_int_equal(way.method, HANDOFF_FIRMWARE);
+    assert_false(way.failed);
+    assert_non_null(strstr(way.note, "not by kexec because no disk was"));
+    assert_non_null(strstr(way.note, "by the firmware instead"));
+    way = way_of(HANDOFF_KEXEC, false, "/tmp/disk.img");
+    assert_int_equal(way.method, HANDOFF_FIRMWARE);
+    assert_true(way.failed);
+    assert_non_null(strstr(way.note, "plain file"));
 }
 
 static const struct efi_loader loader = {
@@ -278,6 +337,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(words_mean_methods),
         cmocka_unit_test(a_plain_file_has_nothing_to_boot),
+        cmocka_unit_test(ways_that_need_no_disk),
+        cmocka_unit_test(kexec_without_a_kernel),
         cmocka_unit_test(a_boot_entry_is_what_firmware_reads),
         cmocka_unit_test(entries_are_known_by_their_name),
         cmocka_unit_test(the_system_partition_is_found),

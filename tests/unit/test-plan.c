@@ -143,7 +143,8 @@ static void test_strict(void **state)
     struct fixture *f = *state;
     refused(f, "more", json_true(), "$.more is not known here");
     refused(f, "site", json_string("x"), "$.site is not an id");
-    refused(f, "then", json_string("kexec"), "$.then is not known");
+    refused(f, "then", json_string("fly"), "$.then is not known");
+    refused(f, "kexec", json_string("yes"), "$.kexec");
     refused(f, "transport", json_pack("[s,s,s,s,s]", "a", "b", "c", "d", "e"),
             "more than 4");
     refused(f, "steps", json_pack("[{s:s}]", "action", "../x"),

@@ -66,10 +66,29 @@ static void test_errors_name_file_and_path(void **state)
             "$.match.arch must be a list");
     refused("{\"name\": \"a\", \"transport\": [\"u\", \"u\"], " STEP "}",
             "$.transport names 'u' twice");
-    refused("{\"name\": \"a\", \"then\": \"kexec\", " STEP "}",
-            "'kexec' is not supported by this version");
+    refused("{\"name\": \"a\", \"kexec\": 1, " STEP "}", "$.kexec");
+    refused("{\"name\": \"a\", \"then\": \"kexec\", \"kexec\": true, " STEP "}",
+            "$.kexec only says how 'boot-disk' may be done");
     refused("{\"name\": \"a\", \"then\": \"fly\", " STEP "}",
             "$.then cannot be used: 'fly' is not one of");
+}
+
+static void test_then(void **state)
+{
+    static const char *const words[] = {"boot-disk", "firmware", "kexec",
+                                        "reboot",    "poweroff", "stay"};
+    char text[200];
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(words); i++) {
+        snprintf(text, sizeof(text), "{\"name\": \"a\", \"then\": \"%s\", %s}",
+                 words[i], STEP);
+        AUTO_PROFILE *p = good(text);
+        assert_string_equal(p->then, words[i]);
+        assert_false(p->kexec);
+    }
+    AUTO_PROFILE *p = good("{\"name\": \"a\", \"kexec\": true, " STEP "}");
+    assert_string_equal(p->then, "boot-disk");
+    assert_true(p->kexec);
 }
 
 static void test_gates(void **state)
@@ -171,6 +190,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_errors_name_file_and_path),
+        cmocka_unit_test(test_then),
         cmocka_unit_test(test_gates),
         cmocka_unit_test(test_a_pattern_that_explodes_is_no_match),
         cmocka_unit_test(test_variables),

@@ -123,6 +123,34 @@ static void test_a_closed_connection_ends_leaving_at_once(void **state)
     assert_over(f, TASK_SUCCEEDED);
 }
 
+/* No poll is open between two of them: the engine's goodbye was not seen, and
+ * every task stayed 30 s longer in leaving. */
+static void test_the_reports_connection_ends_leaving_at_once(void **state)
+{
+    struct fixture *f = *state;
+    char header[MESSAGE_AUTHORIZATION_BYTES];
+    struct session *session = NULL;
+    engine_up(&f->e);
+    do_steps(&f->e);
+    message_authorization_format(f->e.welcome.session, f->e.welcome.token,
+                                 header);
+    assert_int_equal(
+        session_authenticate(f->w.sessions, header, &f->e.key, &session, NULL),
+        0);
+    session_speaks(session, 7);
+    sessions_connection_closed(f->w.sessions, 7); /* before its last word */
+    world_settle(&f->w);
+    assert_int_equal(world_state(f->id), TASK_RUNNING);
+    session_speaks(session, 8);
+    assert_true(engine_report(&f->e, MESSAGE_LEAVING, 0, false));
+    sessions_connection_closed(f->w.sessions, 7);
+    world_settle(&f->w);
+    assert_int_equal(world_state(f->id), TASK_LEAVING);
+    sessions_connection_closed(f->w.sessions, 8);
+    world_settle(&f->w);
+    assert_over(f, TASK_SUCCEEDED);
+}
+
 static void test_a_failed_step_fails_the_task(void **state)
 {
     struct fixture *f = *state;
@@ -134,6 +162,19 @@ static void test_a_failed_step_fails_the_task(void **state)
                         "step 1 (inventory): some text");
     assert_true(engine_report(&f->e, MESSAGE_LEAVING, 0, false));
     assert_int_equal(world_state(f->id), TASK_FAILED);
+}
+
+static void test_leaving_otherwise_is_a_failure(void **state)
+{
+    struct fixture *f = *state;
+    engine_up(&f->e);
+    do_steps(&f->e);
+    assert_true(engine_leave_failed(&f->e, "kexec-impossible"));
+    assert_over(f, TASK_FAILED);
+    assert_string_equal(json_string_value(world_member(f->id, "code")),
+                        "kexec-impossible");
+    assert_string_equal(json_string_value(world_member(f->id, "sentence")),
+                        "some text");
 }
 
 static void test_leaving_early_is_a_failure(void **state)
@@ -426,7 +467,9 @@ int main(void)
         TEST(test_from_armed_to_succeeded),
         TEST(test_a_boot_while_leaving_goes_to_the_disk),
         TEST(test_a_closed_connection_ends_leaving_at_once),
+        TEST(test_the_reports_connection_ends_leaving_at_once),
         TEST(test_a_failed_step_fails_the_task),
+        TEST(test_leaving_otherwise_is_a_failure),
         TEST(test_leaving_early_is_a_failure),
         TEST(test_a_silent_engine_is_lost_after_120_s),
         TEST(test_an_engine_that_comes_back_goes_on),

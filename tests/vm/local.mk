@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-VM_TESTS += %D%/uefi-deploy.sh
+VM_TESTS += \
+	%D%/uefi-deploy.sh \
+	%D%/uefi-kexec.sh
 FULL_TESTS += \
 	%D%/full-kill-server.sh \
 	%D%/full-power-cut.sh \
