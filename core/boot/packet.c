@@ -237,6 +237,7 @@ void packet_reply_init(struct packet_writer *writer,
     memcpy(p + AT_CHADDR, request->chaddr, sizeof(request->chaddr));
     keep_for_tail(writer, request, OPTION_CLIENT_ID);
     keep_for_tail(writer, request, OPTION_MACHINE_ID);
+    keep_for_tail(writer, request, OPTION_SUBNET_SELECTION);
     keep_for_tail(writer, request, OPTION_RELAY);
     writer_limit(writer);
     (void)packet_put_u8(writer, OPTION_MESSAGE_TYPE, (uint8_t)type);

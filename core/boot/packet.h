@@ -65,6 +65,7 @@ enum dhcp_option {
     OPTION_ARCH = 93,
     OPTION_UNDI = 94,
     OPTION_MACHINE_ID = 97,
+    OPTION_SUBNET_SELECTION = 118,
     OPTION_END = 255,
 };
 
@@ -132,7 +133,7 @@ struct packet_writer {
     size_t max;   /* the whole packet may */
     bool failed;
     /* Echoed by packet_finish, copied because the request may be gone. */
-    uint8_t tail[3 * 257];
+    uint8_t tail[4 * 257];
     size_t tail_length;
 };
 
@@ -140,8 +141,8 @@ struct packet_writer {
  * Begins a reply to `request`: op, htype, hlen, xid, flags, giaddr and chaddr
  * as received, option 53.  The reply will be at most what the client accepts
  * (option 57 counts the IP and UDP headers; 576 without it) and at most
- * PACKET_MAX_BYTES.  Options 61 (RFC 6842), 97 (RFC 4578) and, last of all,
- * 82 (RFC 3046) are echoed by packet_finish.
+ * PACKET_MAX_BYTES.  Options 61 (RFC 6842), 97 (RFC 4578), 118 (RFC 3011) and,
+ * last of all, 82 (RFC 3046) are echoed by packet_finish.
  */
 void packet_reply_init(struct packet_writer *writer,
                        const struct packet *request, enum dhcp_type type);

@@ -1,19 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading the configuration: see config.h. */
-#include "core/server/config.h"
+#include "core/server/config-internal.h"
 
 #include <arpa/inet.h>
-#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "core/util/json.h"
 #include "core/util/macros.h"
-#include "core/util/num.h"
 
 #define MAX_CONFIG_BYTES (64 * 1024)
-#define LEASE_MIN_MS (60 * 1000)
-#define LEASE_MAX_MS (7 * 24 * 3600 * 1000ull)
 
 /* A copy of a text member that must be an absolute path. */
 static char *take_path(struct json_reader *r, const char *key,
@@ -27,40 +22,19 @@ static char *take_path(struct json_reader *r, const char *key,
     return strdup(text);
 }
 
-static char *take_text(struct json_reader *r, const char *key,
-                       const char *fallback)
+char *config_text(struct json_reader *r, const char *key, const char *fallback)
 {
     const char *text = json_opt_text(r, key, fallback);
     return text && !r->code ? strdup(text) : NULL;
 }
 
-static struct in_addr parse_address(struct json_reader *r, const char *key,
-                                    const char *text)
+struct in_addr config_address(struct json_reader *r, const char *key,
+                              const char *text)
 {
     struct in_addr address = {0};
     if (text && inet_pton(AF_INET, text, &address) != 1)
         (void)json_reader_fail(r, key, "'%s' is no IPv4 address", text);
     return address;
-}
-
-static struct in_addr take_address(struct json_reader *r, const char *key)
-{
-    return parse_address(r, key, json_opt_text(r, key, NULL));
-}
-
-static void read_interfaces(struct json_reader *r, struct config *config)
-{
-    const json_t *list = json_opt_array(r, "interfaces");
-    const char *name = json_string_value(json_array_get(list, 0));
-    if (json_array_size(list) == 0)
-        return;
-    if (json_array_size(list) > 1)
-        (void)json_reader_fail(r, "interfaces", "only one boot network is "
-                               "served so far; name its interface");
-    else if (!name || !name[0] || strlen(name) >= IF_NAMESIZE)
-        (void)json_reader_fail(r, "interfaces", "this is no interface name");
-    else
-        config->interface = strdup(name);
 }
 
 static void read_ports(struct json_reader *r, struct config_ports *ports)
@@ -79,118 +53,6 @@ static void read_ports(struct json_reader *r, struct config_ports *ports)
         (void)json_reader_join(r, &child);
 }
 
-static void read_pools(struct json_reader *r, struct config_dhcp *dhcp)
-{
-    const json_t *list = json_get_array(r, "pools");
-    if (r->code)
-        return;
-    size_t count = json_array_size(list);
-    if (count == 0 || count > CONFIG_MAX_POOLS) {
-        (void)json_reader_fail(r, "pools", "there must be 1 to %d ranges",
-                               CONFIG_MAX_POOLS);
-        return;
-    }
-    for (size_t i = 0; i < count && !r->code; i++) {
-        struct json_reader item;
-        json_reader_element(&item, r, "pools", i);
-        struct config_pool *pool = &dhcp->pools[dhcp->pool_count++];
-        const char *first = json_get_text(&item, "first");
-        const char *last = json_get_text(&item, "last");
-        if (!item.code) {
-            pool->first = parse_address(&item, "first", first);
-            pool->last = parse_address(&item, "last", last);
-        }
-        if (!item.code && ntohl(pool->first.s_addr) > ntohl(pool->last.s_addr))
-            (void)json_reader_fail(&item, "last", "'%s' is below '%s'", last,
-                                   first);
-        if (json_done(&item) != 0)
-            (void)json_reader_join(r, &item);
-    }
-}
-
-static void read_dns(struct json_reader *r, struct config_dhcp *dhcp)
-{
-    const json_t *list = json_opt_array(r, "dns");
-    size_t i;
-    json_t *item;
-    if (json_array_size(list) > CONFIG_MAX_DNS)
-        (void)json_reader_fail(r, "dns", "at most %d servers", CONFIG_MAX_DNS);
-    json_array_foreach (list, i, item) {
-        const char *text = json_string_value(item);
-        struct in_addr address = parse_address(r, "dns", text ? text : "");
-        if (r->code)
-            return;
-        dhcp->dns[dhcp->dns_count++] = address;
-    }
-}
-
-static void read_lease(struct json_reader *r, struct config_dhcp *dhcp)
-{
-    const char *text = json_opt_text(r, "lease_time", "1h");
-    struct err why = ERR_INIT;
-    if (r->code)
-        return;
-    if (num_parse_duration(text, &dhcp->lease_ms, &why) < 0)
-        (void)json_reader_fail(r, "lease_time", "%s", why.text);
-    else if (dhcp->lease_ms < LEASE_MIN_MS || dhcp->lease_ms > LEASE_MAX_MS)
-        (void)json_reader_fail(r, "lease_time", "'%s' is not between 1m and "
-                               "7d", text);
-}
-
-/* Every pool must lie on the network that netmask and our address span. */
-static void check_pools(struct json_reader *r, const struct config *config)
-{
-    const struct config_dhcp *dhcp = &config->dhcp;
-    struct in_addr own = {0};
-    uint32_t mask = ntohl(dhcp->netmask.s_addr);
-    (void)inet_pton(AF_INET, config->address, &own);
-    uint32_t inverse = ~mask;
-    if (mask == 0 || (inverse & (inverse + 1)) != 0) {
-        (void)json_reader_fail(r, "netmask", "it is no netmask such as "
-                               "255.255.255.0");
-        return;
-    }
-    for (size_t i = 0; i < dhcp->pool_count; i++) {
-        uint32_t first = ntohl(dhcp->pools[i].first.s_addr);
-        uint32_t last = ntohl(dhcp->pools[i].last.s_addr);
-        if (((first ^ ntohl(own.s_addr)) & mask) != 0 ||
-            ((last ^ ntohl(own.s_addr)) & mask) != 0) {
-            (void)json_reader_fail(r, "pools", "range %zu is not on the "
-                                   "network of the address '%s'", i,
-                                   config->address);
-            return;
-        }
-    }
-}
-
-static void read_dhcp(struct json_reader *r, struct config *config)
-{
-    struct json_reader child;
-    struct config_dhcp *dhcp = &config->dhcp;
-    if (!json_has(r, "dhcp"))
-        return;
-    json_reader_member(&child, r, "dhcp");
-    const char *mode = json_opt_text(&child, "mode", "server");
-    if (!child.code && strcmp(mode, "server") != 0)
-        (void)json_reader_fail(&child, "mode", "only 'server' is there so "
-                               "far: slipwayd gives the addresses; answering "
-                               "beside another DHCP server comes later");
-    read_pools(&child, dhcp);
-    if (!child.code)
-        dhcp->netmask = parse_address(&child, "netmask",
-                                      json_get_text(&child, "netmask"));
-    dhcp->router = take_address(&child, "router");
-    read_dns(&child, dhcp);
-    dhcp->domain = take_text(&child, "domain", NULL);
-    read_lease(&child, dhcp);
-    dhcp->probe = json_opt_bool(&child, "probe", true);
-    if (!child.code)
-        check_pools(&child, config);
-    if (json_done(&child) != 0)
-        (void)json_reader_join(r, &child);
-    config->has_dhcp = true;
-}
-
 static void read_store(struct json_reader *r, struct config *config)
 {
     struct json_reader child;
@@ -200,8 +62,8 @@ static void read_store(struct json_reader *r, struct config *config)
         return;
     }
     json_reader_member(&child, r, "store");
-    config->store_plugin = take_text(&child, "plugin", "sqlite");
-    config->store_location = take_text(&child, "location", NULL);
+    config->store_plugin = config_text(&child, "plugin", "sqlite");
+    config->store_location = config_text(&child, "location", NULL);
     if (!config->store_location)
         config->store_location = config_state_path(config, "store.db");
     if (json_done(&child) != 0)
@@ -278,17 +140,17 @@ static int read_config(struct config *config, const json_t *root,
     json_reader_init(&r, root, "$", err);
     config->state_dir = take_path(&r, "state_dir", LOCALSTATEDIR
                                   "/lib/slipway");
-    config->user = take_text(&r, "user", NULL);
-    config->address = take_text(&r, "address", NULL);
+    config->user = config_text(&r, "user", NULL);
+    config->address = config_text(&r, "address", NULL);
     if (!r.code && !config->address)
         (void)json_reader_fail(&r, "address", "this key is required: our own "
                                "address on the boot network");
     if (!r.code)
-        (void)parse_address(&r, "address", config->address);
-    read_interfaces(&r, config);
+        (void)config_address(&r, "address", config->address);
+    config_read_interfaces(&r, config);
     read_ports(&r, &config->ports);
     if (!r.code)
-        read_dhcp(&r, config);
+        config_read_dhcp(&r, config);
     if (!r.code)
         read_store(&r, config);
     config->plugin_dir =
@@ -327,12 +189,11 @@ void config_free(struct config *config)
 {
     if (!config)
         return;
-    free(config->interface);
     free(config->path);
     free(config->state_dir);
     free(config->user);
     free(config->address);
-    free(config->dhcp.domain);
+    config_free_dhcp(&config->dhcp);
     free(config->store_plugin);
     free(config->store_location);
     free(config->plugin_dir);

@@ -6,34 +6,47 @@
 #ifndef CORE_SERVER_CONFIG_H
 #define CORE_SERVER_CONFIG_H
 
+#include <net/if.h>
 #include <stdbool.h>
 
+#include "core/server/dhcp.h"
 #include "core/server/identity.h"
 #include "core/util/err.h"
 #include "core/util/log.h"
 #include "core/util/seam.h"
 
-#define CONFIG_MAX_POOLS 16
-#define CONFIG_MAX_DNS 4
+#define CONFIG_MAX_INTERFACES 7 /* with `address` 8 servers in a plan */
+#define CONFIG_MAX_SUBNETS 64
+#define CONFIG_MAX_POOLS 16 /* of one subnet */
+#define CONFIG_MAX_STYLES 32
 #define CONFIG_MAX_DOCK_MACS 256
 #define CONFIG_DEFAULT_PATH SYSCONFDIR "/slipway/slipwayd.json"
 
-struct config_pool {
-    struct in_addr first;
-    struct in_addr last;
+/* One of `interfaces`. */
+struct config_interface {
+    char name[IF_NAMESIZE];
+    struct in_addr address; /* ours there; 0 = the one that it has */
 };
 
-/* Only a full DHCP server so far: we give the addresses. */
-struct config_dhcp {
-    struct config_pool pools[CONFIG_MAX_POOLS];
-    size_t pool_count;
+struct config_subnet {
+    struct in_addr network;
     struct in_addr netmask;
+    struct dhcp_range pools[CONFIG_MAX_POOLS];
+    size_t pool_count;
     struct in_addr router; /* 0.0.0.0 = none is told */
-    struct in_addr dns[CONFIG_MAX_DNS];
+    struct in_addr dns[DHCP_DNS_MAX];
     size_t dns_count;
     char *domain; /* NULL = none is told */
+};
+
+struct config_dhcp {
+    enum dhcp_mode mode;
+    struct config_subnet *subnets; /* none for a proxy */
+    size_t subnet_count;
     uint64_t lease_ms;
     bool probe; /* addresses are probed before they are offered */
+    struct dhcp_proxy_style styles[CONFIG_MAX_STYLES];
+    size_t style_count;
 };
 
 /* 0 = any free port; the ready line tells which. */
@@ -50,7 +63,8 @@ struct config {
     char *state_dir;  /* absolute */
     char *user;       /* name or number to run as; NULL = whoever starts it */
     char *address;    /* ours on the boot network, told to every client */
-    char *interface;  /* of the boot network; NULL = every interface */
+    struct config_interface interfaces[CONFIG_MAX_INTERFACES];
+    size_t interface_count; /* 0 = every interface */
     struct config_ports ports;
     bool has_dhcp; /* without: no DHCP, no TFTP */
     struct config_dhcp dhcp;

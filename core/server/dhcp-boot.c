@@ -80,13 +80,16 @@ static int part_fail(const struct slipway_boot_writer *writer, int code,
 static int ask_plugin(struct exchange *x, struct boot_part *part)
 {
     char address[INET_ADDRSTRLEN];
+    char http_base[sizeof("http://:65535") + INET_ADDRSTRLEN];
+    (void)inet_ntop(AF_INET, &x->own, address, sizeof(address));
+    (void)snprintf(http_base, sizeof(http_base), "http://%s:%u", address,
+                   x->dhcp->config.http_port);
     const struct slipway_boot_intent intent = {
         .size = sizeof(intent),
         .intent = x->decision.intent,
         .attempt = x->decision.attempt,
-        .server_address =
-            inet_ntop(AF_INET, &x->subnet->server, address, sizeof(address)),
-        .http_base = x->subnet->http_base ? x->subnet->http_base : "",
+        .server_address = address,
+        .http_base = http_base,
     };
     const struct slipway_boot_writer writer = {
         .size = sizeof(writer),
@@ -123,22 +126,24 @@ static void put_vendor(struct exchange *x, struct packet_writer *w,
     (void)packet_put(w, OPTION_VENDOR, item, sizeof(item));
 }
 
+/* `pointer`: the file and how to load it come on port 4011; an option 43 or a
+ * file name here would keep the firmware from asking there. */
 static void put_part(struct exchange *x, struct dhcp_reply *reply,
-                     const struct boot_part *part)
+                     const struct boot_part *part, bool pointer)
 {
     struct packet_writer *w = &reply->writer;
-    packet_set_siaddr(w, x->subnet->server);
+    packet_set_siaddr(w, x->own);
     for (size_t at = 0; at < part->length;) {
         uint8_t code = part->options[at];
         uint8_t length = part->options[at + 1];
         const uint8_t *value = part->options + at + 2;
-        if (code == OPTION_VENDOR)
+        if (code == OPTION_VENDOR && !pointer)
             put_vendor(x, w, value, length);
-        else
+        else if (code != OPTION_VENDOR)
             (void)packet_put(w, code, value, length);
         at += 2u + length;
     }
-    if (part->file[0])
+    if (part->file[0] && !pointer)
         (void)packet_put_boot_file(w, part->file);
 }
 
@@ -156,33 +161,35 @@ static const char *intent_word(uint32_t intent)
     }
 }
 
-void reply_put_boot(struct exchange *x, struct dhcp_reply *reply)
+bool reply_put_boot(struct exchange *x, struct dhcp_reply *reply)
 {
     struct boot_part part;
     if (!x->arch)
-        return;
+        return false;
     if (x->decision.intent == 0) {
         reply_note(reply, "no boot answer: %s", x->decision.reason);
-        return;
+        return false;
     }
     int code = ask_plugin(x, &part);
     if (code) {
         reply_note(reply, "no boot answer: %s says %s", x->arch->name,
                    part.reason[0] ? part.reason : err_word(code));
-        return;
+        return false;
     }
-    put_part(x, reply, &part);
-    reply_note(reply, "%s '%s' (%s) because %s",
-               intent_word(x->decision.intent), part.file, x->arch->name,
+    bool pointer = proxy_points_to_boot_server(x);
+    put_part(x, reply, &part, pointer);
+    reply_note(reply, "%s '%s'%s (%s) because %s",
+               intent_word(x->decision.intent), part.file,
+               pointer ? " on port 4011" : "", x->arch->name,
                x->decision.reason);
+    return true;
 }
 
-void dhcp_tell_boot(struct exchange *x, struct lease *lease)
+void dhcp_tell_boot(struct exchange *x, const char *address,
+                    uint64_t *last_ms)
 {
-    char address[INET_ADDRSTRLEN];
-    if (!x->arch || !dhcp_due(x->dhcp, &lease->boot_told_ms, TELL_BOOT_MS))
+    if (!x->arch || !dhcp_due(x->dhcp, last_ms, TELL_BOOT_MS))
         return;
-    (void)inet_ntop(AF_INET, &lease->address, address, sizeof(address));
     dhcp_event(x->dhcp, "host-boot",
                json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "mac",
                          x->client.mac, "uuid", x->client.uuid, "arch",

@@ -93,7 +93,7 @@ void dhcp_no_address(struct exchange *x)
         return;
     unsigned conflicts = count_conflicts(x);
     (void)exchange_who(x, who, sizeof(who));
-    (void)text_of(x->subnet->server, server);
+    (void)text_of(x->own, server);
     if (conflicts)
         log_warn("no address is left for %s in the network of %s: %u addresses "
                  "of its pools are in use by machines that did not get them "

@@ -5,6 +5,8 @@
  *   dhcp.c            life cycle, sockets, counters, listing
  *   dhcp-config.c     checking and copying the configuration
  *   dhcp-receive.c    a packet arrives: who is it, which subnet, what to do
+ *   dhcp-proxy.c      what to do when another server gives the addresses
+ *   dhcp-seen.c       which machine has which address, as a proxy hears it
  *   dhcp-lease.c      which address a client gets (RFC 2131 section 4.3)
  *   dhcp-probe.c      is anybody using that address? (RFC 2131 section 2.2)
  *   dhcp-conflict.c   somebody is: the address is kept from use
@@ -66,12 +68,15 @@ struct dhcp {
     struct loop *loop;
     const struct seam *seam;
     struct dhcp_config config; /* a deep copy */
+    struct dhcp_interface *interfaces;
     struct dhcp_subnet *subnets;
+    struct dhcp_proxy_style *proxy_styles;
     struct dhcp_policy policy;
     struct datagram_socket *port67;
     struct datagram_socket *pxe;
-    struct leases *leases;
+    struct leases *leases; /* empty for a proxy */
     struct lease_log log;
+    struct seen *seen; /* NULL unless a proxy */
     struct dhcp_counters counters;
 
     struct commit commits[COMMIT_BATCH];
@@ -100,7 +105,10 @@ struct exchange {
     struct packet packet;
     enum dhcp_type type;
     struct client client;
-    const struct dhcp_subnet *subnet;
+    struct in_addr own;       /* our address as this client is told it */
+    struct in_addr server_id; /* option 54: the same unless a relay wants
+                                 another (RFC 5107) */
+    const struct dhcp_subnet *subnet; /* NULL for a proxy */
     struct lease_key key;
     bool has_key;
     const struct slipway_arch_plugin *arch; /* NULL = not booting firmware */
@@ -125,15 +133,49 @@ bool dhcp_due(const struct dhcp *d, uint64_t *last_ms, uint64_t every_ms);
 void dhcp_event(const struct dhcp *d, const char *id, json_t *json);
 
 /* dhcp-config.c */
+/* The proxy style of an arch plugin's clients as configured. */
+enum proxy_style dhcp_config_style(const struct dhcp_config *config,
+                                   const char *arch);
 int dhcp_config_check(const struct dhcp_config *config, struct err *err);
-/* Copies config into d->config and d->subnets. */
+/* Copies config into d->config and the lists beside it. */
 int dhcp_config_copy(struct dhcp *d, const struct dhcp_config *config);
 void dhcp_config_free(struct dhcp *d);
 bool subnet_has(const struct dhcp_subnet *subnet, struct in_addr address);
+/* The interface that stands in this subnet, NULL = it is behind relays. */
+const struct dhcp_interface *subnet_interface(const struct dhcp_config *config,
+                                              const struct dhcp_subnet *subnet);
 
 /* dhcp-receive.c: handlers of the two sockets; `arg` is struct dhcp. */
 void dhcp_on_port67(void *arg, const struct datagram *datagram);
 void dhcp_on_pxe(void *arg, const struct datagram *datagram);
+/* Asks the plugins and the policy about the sender; `kind` is
+ * SLIPWAY_BOOT_*. */
+void exchange_decide(struct exchange *x, uint32_t kind);
+
+/* dhcp-proxy.c */
+/* Anything on port 67 but an engine's question. */
+void dhcp_proxy(struct exchange *x);
+/* This client was heard to have or to ask for `address`; nothing to do
+ * unless we are a proxy.  The machine, NULL when it has no Ethernet address. */
+struct seen_machine *proxy_hear(struct exchange *x, struct in_addr address);
+/* True when this answer only sends the firmware to port 4011. */
+bool proxy_points_to_boot_server(const struct exchange *x);
+
+/* dhcp-seen.c: bounded; the oldest machines are forgotten. */
+struct seen_machine {
+    uint64_t mac; /* six bytes; 0 = unused */
+    struct in_addr address; /* 0 = not known */
+    uint64_t heard_ms;
+    uint64_t boot_told_ms; /* when event host-boot was last raised */
+};
+struct seen *seen_new(uint64_t seed);
+void seen_free(struct seen *seen);
+/* The machine, noted now if it was not known. */
+struct seen_machine *seen_get(struct seen *seen, const uint8_t mac[6],
+                              uint64_t now_ms);
+/* The machine heard last to have this address; false = none. */
+bool seen_find(const struct seen *seen, struct in_addr address,
+               uint8_t ret_mac[6]);
 
 /* dhcp-lease.c */
 void dhcp_discover(struct exchange *x);
@@ -199,12 +241,17 @@ void reply_put_lease(struct exchange *x, struct dhcp_reply *reply,
 void reply_note(struct dhcp_reply *reply, const char *format, ...) PRINTF(2, 3);
 /* Sends and logs; `reply` is used up. */
 void reply_send(struct dhcp *d, struct dhcp_reply *reply);
+/* Logs why it is not sent after all. */
+void reply_drop(struct dhcp *d, struct dhcp_reply *reply);
 void reply_nak(struct exchange *x, const char *sentence);
 
-/* dhcp-boot.c: adds the boot part, or says in the note why there is none. */
-void reply_put_boot(struct exchange *x, struct dhcp_reply *reply);
-/* Raises host-boot for firmware that was offered an address. */
-void dhcp_tell_boot(struct exchange *x, struct lease *lease);
+/* dhcp-boot.c: adds the boot part and returns true, or says in the note why
+ * there is none. */
+bool reply_put_boot(struct exchange *x, struct dhcp_reply *reply);
+/* Raises host-boot for firmware that was answered; `address` is "" while it
+ * has none, `last_ms` is when that machine was last told of. */
+void dhcp_tell_boot(struct exchange *x, const char *address,
+                    uint64_t *last_ms);
 
 /* dhcp-rendezvous.c */
 bool rendezvous_wanted(const struct exchange *x);

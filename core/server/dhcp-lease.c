@@ -121,7 +121,7 @@ void dhcp_offer(struct exchange *x, struct lease *lease)
     reply_put_lease(x, &reply, lease->address);
     reply_put_boot(x, &reply);
     reply_send(x->dhcp, &reply);
-    dhcp_tell_boot(x, lease);
+    dhcp_tell_boot(x, text, &lease->boot_told_ms);
 }
 
 /* The client has chosen an offer (RFC 2131 section 4.3.2, SELECTING). */
@@ -131,7 +131,7 @@ static void selecting(struct exchange *x, struct in_addr server)
     struct in_addr requested = exchange_requested(x);
     struct lease *lease = lease_of_client(d->leases, &x->key);
     uint64_t now = loop_now_ms(d->loop);
-    if (server.s_addr != x->subnet->server.s_addr) {
+    if (server.s_addr != x->server_id.s_addr) {
         if (lease && lease->state == LEASE_OFFERED)
             lease_set(d->leases, lease, LEASE_RELEASED, now);
         exchange_silent(x, "it has chosen another server");

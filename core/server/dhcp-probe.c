@@ -59,6 +59,7 @@ struct ready {
 struct place {
     unsigned link; /* interface index; 0 = not on a link of ours */
     bool routed;   /* behind a relay */
+    struct in_addr own; /* ours there; 0 = what the route says */
     struct ready ready[AHEAD];
     size_t ready_count;
 };
@@ -191,7 +192,7 @@ static void send_probe(struct probe *probe)
     } else if (d->probing->icmp) {
         echo_probe_format(bytes, (uint16_t)probe->sent, d->probing->token);
         out.length = ECHO_PROBE_BYTES;
-        out.local.address = probe->subnet->server;
+        out.local.address = place->own;
         out.peer = (struct endpoint){probe->address, ENDPOINT_ICMP, 0};
         (void)seam->datagram_send(seam->context, d->probing->icmp, &out);
     }
@@ -282,6 +283,7 @@ static void learn_place(const struct exchange *x)
     bool known = place->link || place->routed;
     place->routed = x->packet.giaddr.s_addr != 0;
     place->link = place->routed ? 0 : x->datagram->local.interface_index;
+    place->own = x->own;
     if (!known)
         ahead_soon(x->dhcp, AHEAD_DELAY_MS);
 }
@@ -479,8 +481,13 @@ int probing_new(struct dhcp *d, struct err *err)
         p->places = calloc(config->subnet_count, sizeof(*p->places));
     if (!p || !p->places)
         return err_set(err, ERR_NO_MEMORY, "no memory for probing addresses");
-    for (size_t i = 0; i < config->subnet_count; i++)
-        p->places[i].link = d->subnets[i].interface_index;
+    for (size_t i = 0; i < config->subnet_count; i++) {
+        const struct dhcp_interface *interface =
+            subnet_interface(config, &d->subnets[i]);
+        if (interface)
+            p->places[i] = (struct place){.link = interface->index,
+                                          .own = interface->address};
+    }
     seam->random(seam->context, p->token, sizeof(p->token));
     if (config->icmp.local.port)
         code = seam->datagram_open(seam->context, d->loop, &config->icmp,

@@ -33,7 +33,7 @@ bool exchange_for_other(const struct exchange *x)
 {
     struct in_addr server;
     return packet_option_address(&x->packet, OPTION_SERVER_ID, &server) &&
-           server.s_addr != x->subnet->server.s_addr;
+           server.s_addr != x->server_id.s_addr;
 }
 
 struct exchange *exchange_keep(const struct exchange *x)
@@ -96,44 +96,80 @@ static void malformed(struct dhcp *d, const struct datagram *datagram,
                    endpoint_address(&datagram->peer, address), why);
 }
 
+/* One address out of what the relay added (option 82), if it is there. */
+static bool relay_address(const struct packet *packet, uint8_t tag,
+                          struct in_addr *ret)
+{
+    size_t length;
+    size_t size;
+    const uint8_t *relay = packet_option(packet, OPTION_RELAY, &length);
+    if (!packet->giaddr.s_addr || !relay)
+        return false;
+    const uint8_t *value = vendor_option(relay, length, tag, &size);
+    if (!value || size != sizeof(*ret))
+        return false;
+    memcpy(ret, value, sizeof(*ret));
+    return true;
+}
+
 /*
- * The relay's address wins (RFC 2131 section 4.3.1), or what it says the
- * client's link is (RFC 3527).  A client that has an address and reached us
- * without a relay is in that address's network; one without is on the wire
- * that the packet came by.
+ * Our own address for this client: the one that it sent the packet to, or, for
+ * a broadcast, that of the interface it came in by.  False when we do not
+ * serve there.
+ */
+static bool find_own(struct exchange *x)
+{
+    enum { SERVER_ID_OVERRIDE = 11 };
+    const struct dhcp_config *config = &x->dhcp->config;
+    const struct endpoint *local = &x->datagram->local;
+    for (size_t i = 0; i < config->interface_count; i++) {
+        const struct dhcp_interface *interface = &config->interfaces[i];
+        if (interface->index != 0 && interface->index != local->interface_index)
+            continue;
+        bool named = local->address.s_addr != 0 &&
+                     local->address.s_addr != INADDR_BROADCAST;
+        x->own = named ? local->address : interface->address;
+        x->server_id = x->own;
+        /* The relay sees renewals then (RFC 5107); a proxy is asked on port
+         * 4011, which no relay forwards. */
+        if (config->mode == DHCP_MODE_SERVER)
+            (void)relay_address(&x->packet, SERVER_ID_OVERRIDE, &x->server_id);
+        return true;
+    }
+    return false;
+}
+
+static const struct dhcp_subnet *subnet_of(const struct dhcp *d,
+                                           struct in_addr address)
+{
+    for (size_t i = 0; address.s_addr && i < d->config.subnet_count; i++)
+        if (subnet_has(&d->subnets[i], address))
+            return &d->subnets[i];
+    return NULL;
+}
+
+/*
+ * What the relay says the client's link is (RFC 3527) wins over what the
+ * client says (RFC 3011), and that over the relay's own address (RFC 2131
+ * section 4.3.1).  A client that has an address and reached us without a relay
+ * is in that address's network; one without is on the wire that the packet
+ * came by.
  */
 static const struct dhcp_subnet *find_subnet(const struct exchange *x)
 {
     enum { LINK_SELECTION = 5 };
-    const struct dhcp *d = x->dhcp;
-    struct in_addr where = x->packet.giaddr;
-    size_t length;
-    const uint8_t *relay = packet_option(&x->packet, OPTION_RELAY, &length);
-    if (where.s_addr && relay) {
-        size_t size;
-        const uint8_t *link =
-            vendor_option(relay, length, LINK_SELECTION, &size);
-        if (link && size == sizeof(where))
-            memcpy(&where, link, sizeof(where));
-    }
-    bool relayed = where.s_addr != 0;
-    if (!relayed)
-        where = x->packet.ciaddr;
-    for (size_t i = 0; where.s_addr && i < d->config.subnet_count; i++)
-        if (subnet_has(&d->subnets[i], where))
-            return &d->subnets[i];
-    if (relayed)
-        return NULL;
-    for (size_t i = 0; i < d->config.subnet_count; i++) {
-        unsigned index = d->subnets[i].interface_index;
-        if (index == 0 || index == x->datagram->local.interface_index)
-            return &d->subnets[i];
-    }
-    return NULL;
+    const struct packet *p = &x->packet;
+    struct in_addr where;
+    if (relay_address(p, LINK_SELECTION, &where) ||
+        packet_option_address(p, OPTION_SUBNET_SELECTION, &where))
+        return subnet_of(x->dhcp, where);
+    if (p->giaddr.s_addr)
+        return subnet_of(x->dhcp, p->giaddr);
+    const struct dhcp_subnet *found = subnet_of(x->dhcp, p->ciaddr);
+    return found ? found : subnet_of(x->dhcp, x->own);
 }
 
-/* Asks the plugins and the policy about the sender. */
-static void decide(struct exchange *x, uint32_t kind)
+void exchange_decide(struct exchange *x, uint32_t kind)
 {
     const struct dhcp_policy *p = &x->dhcp->policy;
     x->arch = p->recognise(p->arg, &x->client.request);
@@ -146,7 +182,8 @@ static void decide(struct exchange *x, uint32_t kind)
     if (x->decision.reserved_address[0] &&
         inet_pton(AF_INET, x->decision.reserved_address, &x->reserved) != 1)
         x->reserved.s_addr = 0;
-    if (x->reserved.s_addr && !subnet_has(x->subnet, x->reserved)) {
+    if (x->reserved.s_addr && x->subnet &&
+        !subnet_has(x->subnet, x->reserved)) {
         log_warn("host '%s' is in the network of another subnet than its "
                  "reserved address %s, ignoring that",
                  x->decision.host_name, x->decision.reserved_address);
@@ -163,6 +200,7 @@ static bool receive(struct exchange *x, struct dhcp *d,
     x->datagram = datagram;
     x->on_pxe_port = on_pxe_port;
     x->arch = NULL;
+    x->subnet = NULL;
     x->reserved.s_addr = 0;
     memset(&x->decision, 0, sizeof(x->decision));
     d->counters.received++;
@@ -175,20 +213,67 @@ static bool receive(struct exchange *x, struct dhcp *d,
                     : x->type == DHCP_DISCOVER ? SLIPWAY_BOOT_DHCP_DISCOVER
                                                : SLIPWAY_BOOT_DHCP_REQUEST;
     client_from_packet(&x->client, &x->packet, kind);
+    x->client.request.proxy = d->config.mode == DHCP_MODE_PROXY;
     x->has_key = lease_key_of(&x->packet, &x->key);
     if (x->packet.op != PACKET_REQUEST) {
         exchange_silent(x, "it is another server's");
         return false;
     }
-    x->subnet = find_subnet(x);
-    if (!x->subnet) {
-        char relay[INET_ADDRSTRLEN];
-        exchange_silent(
-            x, "no network is configured for it (relay %s)",
-            inet_ntop(AF_INET, &x->packet.giaddr, relay, sizeof(relay)));
+    if (!find_own(x)) {
+        exchange_silent(x, "it came in by an interface that is not served");
         return false;
     }
+    x->subnet = find_subnet(x);
     return true;
+}
+
+/* Somebody who has an address from elsewhere wants the rest. */
+static void settings(struct exchange *x)
+{
+    struct dhcp_reply reply;
+    if (!x->packet.ciaddr.s_addr) {
+        exchange_silent(x, "it asks for settings without an address");
+        return;
+    }
+    reply_begin(x, &reply, DHCP_ACK);
+    reply_put_network(x, &reply);
+    reply_note(&reply, "settings only");
+    reply_send(x->dhcp, &reply);
+}
+
+/* We give the addresses: RFC 2131 section 4.3. */
+static void serve(struct exchange *x)
+{
+    if (!x->has_key && x->type != DHCP_INFORM) {
+        exchange_silent(x, "it has neither a hardware address nor an "
+                           "identifier");
+        return;
+    }
+    switch (x->type) {
+    case DHCP_DISCOVER:
+        exchange_decide(x, SLIPWAY_BOOT_DHCP_DISCOVER);
+        dhcp_discover(x);
+        break;
+    case DHCP_REQUEST:
+        exchange_decide(x, SLIPWAY_BOOT_DHCP_REQUEST);
+        dhcp_request(x);
+        break;
+    case DHCP_DECLINE:
+        dhcp_decline(x);
+        break;
+    case DHCP_RELEASE:
+        dhcp_release(x);
+        break;
+    case DHCP_INFORM:
+        settings(x);
+        break;
+    case DHCP_NONE:
+        exchange_silent(x, "plain BOOTP is not served");
+        break;
+    default:
+        exchange_silent(x, "type %u is not for servers", x->type);
+        break;
+    }
 }
 
 void dhcp_on_port67(void *arg, const struct datagram *datagram)
@@ -199,46 +284,15 @@ void dhcp_on_port67(void *arg, const struct datagram *datagram)
         return;
     if (x.type == DHCP_INFORM && rendezvous_wanted(&x)) {
         dhcp_rendezvous(&x);
-        return;
-    }
-    if (!x.has_key && x.type != DHCP_INFORM) {
-        exchange_silent(&x, "it has neither a hardware address nor an "
-                            "identifier");
-        return;
-    }
-    switch (x.type) {
-    case DHCP_DISCOVER:
-        decide(&x, SLIPWAY_BOOT_DHCP_DISCOVER);
-        dhcp_discover(&x);
-        break;
-    case DHCP_REQUEST:
-        decide(&x, SLIPWAY_BOOT_DHCP_REQUEST);
-        dhcp_request(&x);
-        break;
-    case DHCP_DECLINE:
-        dhcp_decline(&x);
-        break;
-    case DHCP_RELEASE:
-        dhcp_release(&x);
-        break;
-    case DHCP_INFORM: {
-        struct dhcp_reply reply;
-        if (!x.packet.ciaddr.s_addr) {
-            exchange_silent(&x, "it asks for settings without an address");
-            break;
-        }
-        reply_begin(&x, &reply, DHCP_ACK);
-        reply_put_network(&x, &reply);
-        reply_note(&reply, "settings only");
-        reply_send(d, &reply);
-        break;
-    }
-    case DHCP_NONE:
-        exchange_silent(&x, "plain BOOTP is not served");
-        break;
-    default:
-        exchange_silent(&x, "type %u is not for servers", x.type);
-        break;
+    } else if (d->config.mode == DHCP_MODE_PROXY) {
+        dhcp_proxy(&x);
+    } else if (!x.subnet) {
+        char relay[INET_ADDRSTRLEN];
+        exchange_silent(
+            &x, "no network is configured for it (relay %s)",
+            inet_ntop(AF_INET, &x.packet.giaddr, relay, sizeof(relay)));
+    } else {
+        serve(&x);
     }
 }
 
@@ -266,13 +320,16 @@ void dhcp_on_pxe(void *arg, const struct datagram *datagram)
         exchange_silent(&x, "signed PXE boot files do not exist here");
         return;
     }
-    decide(&x, SLIPWAY_BOOT_PXE_REQUEST);
-    if (!x.arch || x.decision.intent == 0) {
-        exchange_silent(&x, "there is no boot answer for it");
+    exchange_decide(&x, SLIPWAY_BOOT_PXE_REQUEST);
+    proxy_hear(&x, x.packet.ciaddr);
+    if (!x.arch) {
+        exchange_silent(&x, "no enabled plugin knows this firmware");
         return;
     }
     reply_begin(&x, &reply, DHCP_ACK);
     packet_set_yiaddr(&reply.writer, x.packet.ciaddr);
-    reply_put_boot(&x, &reply);
-    reply_send(d, &reply);
+    if (reply_put_boot(&x, &reply))
+        reply_send(d, &reply);
+    else
+        reply_drop(d, &reply);
 }

@@ -15,7 +15,7 @@
 struct rendezvous_wait {
     struct rendezvous_wait *next;
     struct dhcp *dhcp; /* NULL: the server has ended */
-    const struct dhcp_subnet *subnet;
+    struct in_addr own; /* the server as this engine reaches it */
     struct dhcp_reply reply;
 };
 
@@ -42,13 +42,15 @@ static void on_ticket(void *arg, const char *ticket)
     struct err err = ERR_INIT;
     uint8_t vendor[RENDEZVOUS_VENDOR_MAX];
     size_t length;
+    char own[INET_ADDRSTRLEN];
     if (!d) {
         free(wait);
         return;
     }
     unlink_wait(wait);
-    (void)snprintf(r.servers, sizeof(r.servers), "%s",
-                   wait->subnet->servers ? wait->subnet->servers : "");
+    (void)snprintf(r.servers, sizeof(r.servers), "%s:%u",
+                   inet_ntop(AF_INET, &wait->own, own, sizeof(own)),
+                   d->config.tls_port);
     if (ticket)
         (void)snprintf(r.ticket, sizeof(r.ticket), "%s", ticket);
     if (rendezvous_format(&r, vendor, &length, &err)) {
@@ -82,10 +84,11 @@ void dhcp_rendezvous(struct exchange *x)
         return;
     }
     wait->dhcp = d;
-    wait->subnet = x->subnet;
+    wait->own = x->own;
     wait->next = d->waits;
     d->waits = wait;
     d->wait_count++;
+    proxy_hear(x, x->packet.ciaddr);
     reply_begin(x, &wait->reply, DHCP_ACK);
     reply_put_network(x, &wait->reply);
     (void)packet_put_text(&wait->reply.writer, OPTION_CLASS_ID,

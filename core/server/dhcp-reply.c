@@ -16,7 +16,7 @@
 static void address_reply(const struct exchange *x, struct dhcp_reply *reply)
 {
     const struct packet *p = &x->packet;
-    reply->local = (struct endpoint){.address = x->subnet->server};
+    reply->local = (struct endpoint){.address = x->own};
     if (x->on_pxe_port) {
         reply->peer = x->datagram->peer;
         reply->peer.interface_index = 0;
@@ -42,7 +42,7 @@ void reply_begin(struct exchange *x, struct dhcp_reply *reply,
     char who[128];
     packet_reply_init(&reply->writer, &x->packet, type);
     (void)packet_put_address(&reply->writer, OPTION_SERVER_ID,
-                             x->subnet->server); /* the writer remembers */
+                             x->server_id); /* the writer remembers */
     if (x->type == DHCP_INFORM && !x->on_pxe_port)
         packet_set_ciaddr(&reply->writer, x->packet.ciaddr);
     reply->type = type;
@@ -56,6 +56,8 @@ void reply_put_network(struct exchange *x, struct dhcp_reply *reply)
 {
     const struct dhcp_subnet *s = x->subnet;
     struct packet_writer *w = &reply->writer;
+    if (!s)
+        return;
     /* The writer is sticky: one check in reply_send is enough. */
     (void)packet_put_address(w, OPTION_NETMASK, s->netmask);
     if (s->router.s_addr)
@@ -131,6 +133,13 @@ void reply_send(struct dhcp *d, struct dhcp_reply *reply)
     }
     count_type(&d->counters, reply->type);
     log_info("DHCP %s to %s", word, reply->note);
+}
+
+void reply_drop(struct dhcp *d, struct dhcp_reply *reply)
+{
+    d->counters.silent++;
+    log_info("DHCP %s is not sent to %s", packet_type_word(reply->type),
+             reply->note);
 }
 
 void reply_nak(struct exchange *x, const char *sentence)

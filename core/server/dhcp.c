@@ -39,6 +39,21 @@ static int load_leases(struct dhcp *d, const char *path, struct err *err)
     return 0;
 }
 
+/* What is known of clients: leases and their log, or what a proxy hears. */
+static int open_memory(struct dhcp *d, uint64_t seed, const char *log_path,
+                       struct err *err)
+{
+    bool proxy = d->config.mode == DHCP_MODE_PROXY;
+    d->leases = leases_new(d->subnets, d->config.subnet_count, seed, err);
+    if (!d->leases)
+        return ERR_NO_MEMORY;
+    if (!proxy)
+        return load_leases(d, log_path, err);
+    d->seen = seen_new(seed);
+    return d->seen ? 0 : err_set(err, ERR_NO_MEMORY, "no memory for the "
+                                 "machines of the network");
+}
+
 static int open_sockets(struct dhcp *d, struct err *err)
 {
     const struct seam *seam = d->seam;
@@ -71,8 +86,7 @@ int dhcp_new(struct loop *loop, const struct dhcp_config *config,
     d->policy = *policy;
     buf_init(&d->records, RECORDS_MAX_BYTES);
     d->seam->random(d->seam->context, &seed, sizeof(seed));
-    d->leases = leases_new(d->subnets, d->config.subnet_count, seed, err);
-    code = d->leases ? load_leases(d, config->lease_log, err) : ERR_NO_MEMORY;
+    code = open_memory(d, seed, config->lease_log, err);
     if (!code)
         code = open_sockets(d, err);
     if (!code)
@@ -98,6 +112,7 @@ void dhcp_free(struct dhcp *dhcp)
         dhcp->seam->datagram_close(dhcp->seam->context, dhcp->pxe);
     lease_log_close(&dhcp->log);
     leases_free(dhcp->leases);
+    seen_free(dhcp->seen);
     buf_done(&dhcp->records);
     dhcp_config_free(dhcp);
     free(dhcp);
@@ -149,9 +164,12 @@ void dhcp_client_at(const struct dhcp *dhcp, const char *address,
                     char ret_mac[18])
 {
     struct in_addr wanted;
+    uint8_t mac[6];
     ret_mac[0] = '\0';
     if (inet_pton(AF_INET, address, &wanted) != 1)
         return;
+    if (dhcp->seen && seen_find(dhcp->seen, wanted, mac))
+        (void)mac_format(mac, ret_mac);
     const struct lease *lease = lease_of_address(dhcp->leases, wanted);
     if (lease)
         lease_key_mac(&lease->key, ret_mac);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The DHCP server: pool, reservations, leases, boot answers and the engine's
- * rendezvous.  Talks to the network through the loop's seam only, and asks a
- * policy for everything that is not DHCP.  Everything runs on the loop.
+ * DHCP: pool, reservations, leases, boot answers and the engine's rendezvous;
+ * or, beside another DHCP server, boot answers and rendezvous alone (proxy).
+ * Talks to the network through the loop's seam only, and asks a policy for
+ * everything that is not DHCP.  Everything runs on the loop.
  *
  * A machine is one client here: leases are kept by Ethernet address, because
  * firmware, loader, engine and installed system of one machine send different
@@ -26,6 +27,17 @@ struct boot_client {
     const char *arch; /* name of the arch plugin, "" when none fits */
 };
 
+/* How firmware learns its boot file where another server gives the addresses:
+ * see dhcp-proxy.c. */
+enum proxy_style {
+    PROXY_STYLE_DEFAULT,     /* what suits this kind of firmware */
+    PROXY_STYLE_DIRECT,      /* the proxy offer itself names the file */
+    PROXY_STYLE_BOOT_SERVER, /* the firmware asks for it on port 4011 */
+};
+
+/* "direct" or "boot-server"; -1 for anything else. */
+int proxy_style_parse(const char *text, enum proxy_style *ret);
+
 /* What the site wants this client to do. */
 struct boot_decision {
     uint32_t intent;    /* SLIPWAY_INTENT_*; 0 = no boot answer at all */
@@ -33,6 +45,7 @@ struct boot_decision {
     char host_id[33];   /* "" = unknown machine */
     char host_name[64]; /* "" = none */
     char reserved_address[46]; /* reservation, "" = from the pool */
+    enum proxy_style proxy_style;
     char reason[160];          /* for the log: "task 7f... is armed" */
 };
 
@@ -69,13 +82,20 @@ struct dhcp_range {
 #define DHCP_DNS_MAX 4
 #define DHCP_POOL_MAX (1u << 18) /* addresses of all ranges together */
 
+/* An interface that requests come in by. */
+struct dhcp_interface {
+    unsigned index;         /* 0 = any; it is the only entry then */
+    struct in_addr address; /* ours there, told to the clients: option 54,
+                               siaddr, URLs, the rendezvous */
+};
+
 /*
  * One network whose machines we give addresses to.  A request belongs to the
- * subnet that holds its relay's address (giaddr), or, without a relay, to the
- * first one of the interface it came in by.
+ * subnet that its relay names, or, without a relay, to the one that holds our
+ * address on the interface it came in by.
  */
 struct dhcp_subnet {
-    struct in_addr server; /* ours, reachable from there: options 54, siaddr */
+    struct in_addr network;
     struct in_addr netmask;
     struct in_addr router; /* 0 = none */
     struct in_addr dns[DHCP_DNS_MAX];
@@ -83,18 +103,35 @@ struct dhcp_subnet {
     const char *domain;              /* option 15; NULL = none */
     const struct dhcp_range *ranges; /* inside the subnet, may be none */
     size_t range_count;
-    unsigned interface_index; /* 0 = any interface */
-    const char *servers;      /* rendezvous: "10.0.0.1:7443,10.0.0.2:7443" */
-    const char *http_base;    /* "http://10.0.0.1:7080", no final slash */
+};
+
+/* A style for the clients of one arch plugin. */
+struct dhcp_proxy_style {
+    const char *arch;
+    enum proxy_style style;
+};
+
+enum dhcp_mode {
+    DHCP_MODE_SERVER, /* we give the addresses */
+    DHCP_MODE_PROXY,  /* another server does, we only tell what to boot */
 };
 
 struct dhcp_config {
+    enum dhcp_mode mode;
+    const struct dhcp_interface *interfaces; /* at least one */
+    size_t interface_count;
+    uint16_t tls_port;  /* of this server: rendezvous */
+    uint16_t http_port; /* of this server: URLs of boot files */
+    const struct dhcp_proxy_style *proxy_styles; /* those that differ */
+    size_t proxy_style_count;
+    /* What follows is for the mode `server` alone. */
     const struct dhcp_subnet *subnets; /* at least one */
     size_t subnet_count;
     uint32_t lease_s;            /* 60 or more */
     uint32_t offer_ms;           /* an offered address is held so long */
     uint32_t quarantine_s;       /* a declined address is not used so long */
     const char *lease_log;       /* path of the append-only log */
+    /* Both modes. */
     struct datagram_spec port67; /* the socket for DHCP */
     struct datagram_spec pxe;    /* port 4011 */
     /* Addresses are probed before they are offered with these: ENDPOINT_ICMP
@@ -103,7 +140,8 @@ struct dhcp_config {
     struct datagram_spec arp;
 };
 
-/* Sensible values for everything but subnets, log and sockets. */
+/* Sensible values for everything but interfaces, ports of this server,
+ * subnets, log and sockets. */
 void dhcp_config_defaults(struct dhcp_config *config);
 
 struct dhcp;
@@ -135,8 +173,8 @@ void dhcp_leases(struct dhcp *dhcp,
                  void (*fn)(void *arg, const struct dhcp_lease_view *lease),
                  void *arg);
 
-/* The MAC of the client that this address is leased to, "" when there is none
- * or it has no Ethernet address. */
+/* The MAC of the client that has this address, by a lease of ours or, for a
+ * proxy, by what it was heard to say; "" when it is not known. */
 void dhcp_client_at(const struct dhcp *dhcp, const char *address,
                     char ret_mac[18]);
 

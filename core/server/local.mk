@@ -19,6 +19,7 @@ libslipwayserver_la_SOURCES = \
 	%D%/api-token.c \
 	%D%/audit.c %D%/audit.h \
 	%D%/config.c %D%/config.h \
+	%D%/config-dhcp.c %D%/config-internal.h \
 	%D%/dhcp.c %D%/dhcp.h \
 	%D%/dhcp-boot.c \
 	%D%/dhcp-commit.c \
@@ -27,9 +28,11 @@ libslipwayserver_la_SOURCES = \
 	%D%/dhcp-internal.h \
 	%D%/dhcp-lease.c \
 	%D%/dhcp-probe.c \
+	%D%/dhcp-proxy.c \
 	%D%/dhcp-receive.c \
 	%D%/dhcp-rendezvous.c \
 	%D%/dhcp-reply.c \
+	%D%/dhcp-seen.c \
 	%D%/door-file.c %D%/door-file.h \
 	%D%/door-route.c %D%/door-route.h \
 	%D%/event.c %D%/event.h \
@@ -47,6 +50,7 @@ libslipwayserver_la_SOURCES = \
 	%D%/images.c %D%/images.h \
 	%D%/images-parts.h \
 	%D%/import-worker.c %D%/import-worker.h \
+	%D%/interfaces.c %D%/interfaces.h \
 	%D%/lease.c %D%/lease.h \
 	%D%/lease-log.c %D%/lease-log.h \
 	%D%/offline.c %D%/offline.h \

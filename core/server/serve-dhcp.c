@@ -2,13 +2,40 @@
 /* The DHCP server from the configuration, and the policy that it asks. */
 #include "core/server/serve-internal.h"
 
-#include <arpa/inet.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "core/plugin/registry.h"
 #include "core/server/config.h"
 #include "core/server/deploy.h"
 #include "core/server/publish.h"
+#include "core/util/log.h"
+
+static void copy_subnet(const struct config_subnet *from,
+                        struct dhcp_subnet *to)
+{
+    *to = (struct dhcp_subnet){
+        .network = from->network,
+        .netmask = from->netmask,
+        .router = from->router,
+        .dns_count = from->dns_count,
+        .domain = from->domain,
+        .ranges = from->pools,
+        .range_count = from->pool_count,
+    };
+    memcpy(to->dns, from->dns, sizeof(to->dns));
+}
+
+/* A style for machines that no plugin knows is a slip of the pen. */
+static void check_styles(const struct server *server)
+{
+    const struct config_dhcp *dhcp = &server->config->dhcp;
+    for (size_t i = 0; i < dhcp->style_count; i++)
+        if (!registry_find(server->registry, SLIPWAY_KIND_ARCH,
+                           dhcp->styles[i].arch))
+            log_warn("ignoring the proxy style of '%s' in '%s': there is no "
+                     "arch plugin of that name",
+                     dhcp->styles[i].arch, server->config->path);
+}
 
 static void probe_sockets(const struct serve *serve, struct dhcp_config *to)
 {
@@ -31,36 +58,27 @@ int serve_dhcp_start(struct serve *serve, struct err *err)
 {
     const struct config *config = serve->server.config;
     const struct config_dhcp *from = &config->dhcp;
-    struct dhcp_range ranges[CONFIG_MAX_POOLS];
-    struct dhcp_subnet subnet = {0};
+    struct dhcp_subnet subnets[CONFIG_MAX_SUBNETS];
     struct dhcp_config to;
     struct dhcp_policy policy;
-    char servers[64], http_base[64];
     AUTO_FREE char *log = config_state_path(config, "leases.log");
     if (!log)
         return err_set(err, ERR_NO_MEMORY, "out of memory");
+    check_styles(&serve->server);
     dhcp_config_defaults(&to);
-    (void)inet_pton(AF_INET, config->address, &subnet.server);
-    subnet.netmask = from->netmask;
-    subnet.router = from->router;
-    memcpy(subnet.dns, from->dns, sizeof(from->dns));
-    subnet.dns_count = from->dns_count;
-    subnet.domain = from->domain;
-    for (size_t i = 0; i < from->pool_count; i++)
-        ranges[i] =
-            (struct dhcp_range){from->pools[i].first, from->pools[i].last};
-    subnet.ranges = ranges;
-    subnet.range_count = from->pool_count;
-    subnet.interface_index = serve->sockets.interface_index;
-    (void)snprintf(servers, sizeof(servers), "%s:%u", config->address,
-                   serve->sockets.ports.tls);
-    (void)snprintf(http_base, sizeof(http_base), "http://%s:%u",
-                   config->address, serve->sockets.ports.http);
-    subnet.servers = servers;
-    subnet.http_base = http_base;
-    to.subnets = &subnet;
-    to.subnet_count = 1;
-    to.lease_s = (uint32_t)(from->lease_ms / 1000);
+    to.mode = from->mode;
+    to.interfaces = serve->sockets.interfaces.list;
+    to.interface_count = serve->sockets.interfaces.count;
+    to.tls_port = serve->sockets.ports.tls;
+    to.http_port = serve->sockets.ports.http;
+    to.proxy_styles = from->styles;
+    to.proxy_style_count = from->style_count;
+    for (size_t i = 0; i < from->subnet_count; i++)
+        copy_subnet(&from->subnets[i], &subnets[i]);
+    to.subnets = subnets;
+    to.subnet_count = from->subnet_count;
+    if (from->mode == DHCP_MODE_SERVER)
+        to.lease_s = (uint32_t)(from->lease_ms / 1000);
     to.lease_log = log;
     to.port67 = (struct datagram_spec){.broadcast = true,
                                        .fd = serve->sockets.dhcp};

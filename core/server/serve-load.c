@@ -5,7 +5,7 @@
  */
 #include "core/server/serve-internal.h"
 
-#include <stdio.h>
+#include <arpa/inet.h>
 #include <string.h>
 
 #include "core/profile/plan.h"
@@ -94,16 +94,34 @@ static void load_images(struct serve *serve)
     images_load(serve->server.images, next, serve);
 }
 
+/* This server as engines of all our networks may reach it: the main address,
+ * then those of the interfaces. */
+static size_t own_servers(const struct serve *serve, struct plan_server *out)
+{
+    const struct interfaces *interfaces = &serve->sockets.interfaces;
+    struct in_addr addresses[CONFIG_MAX_INTERFACES + 1];
+    size_t count = 1;
+    _Static_assert(CONFIG_MAX_INTERFACES < MESSAGE_MAX_SERVERS,
+                   "every address fits in a plan");
+    (void)inet_pton(AF_INET, serve->server.config->address, &addresses[0]);
+    for (size_t i = 0; i < interfaces->count; i++)
+        if (interfaces->list[i].address.s_addr != addresses[0].s_addr)
+            addresses[count++] = interfaces->list[i].address;
+    for (size_t i = 0; i < count; i++) {
+        (void)inet_ntop(AF_INET, &addresses[i], out[i].address,
+                        sizeof(out[i].address));
+        out[i].tls_port = serve->sockets.ports.tls;
+        out[i].http_port = serve->sockets.ports.http;
+    }
+    return count;
+}
+
 static void load_deployments(struct serve *serve)
 {
-    const struct config_ports *ports = &serve->sockets.ports;
-    struct plan_server own = {0};
-    (void)snprintf(own.address, sizeof(own.address), "%s",
-                   serve->server.config->address);
-    own.tls_port = ports->tls;
-    own.http_port = ports->http;
+    struct plan_server own[CONFIG_MAX_INTERFACES + 1];
+    memset(own, 0, sizeof(own));
     serve->deployed = true;
-    deploy_start(&serve->server, &own, 1, next, serve);
+    deploy_start(&serve->server, own, own_servers(serve, own), next, serve);
 }
 
 static void (*const steps[])(struct serve *serve) = {

@@ -3,7 +3,6 @@
 #include "core/server/sockets.h"
 
 #include <arpa/inet.h>
-#include <net/if.h> /* before the kernel's own, which then gives way */
 #include <linux/icmp.h>
 #include <netpacket/packet.h>
 #include <string.h>
@@ -19,7 +18,7 @@ struct one_socket {
     int type;
     uint16_t port;
     bool broadcast;
-    const char *interface; /* NULL = every one */
+    bool boot; /* of the boot networks' interfaces only */
 };
 
 static int set_flag(int fd, int option)
@@ -38,7 +37,8 @@ static void enlarge_queue(int fd)
         (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
 }
 
-static int open_one(const struct one_socket *spec, int *ret_fd,
+static int open_one(const struct one_socket *spec,
+                    const struct interfaces *interfaces, int *ret_fd,
                     uint16_t *ret_port, struct err *err)
 {
     struct sockaddr_in address = {.sin_family = AF_INET,
@@ -50,12 +50,8 @@ static int open_one(const struct one_socket *spec, int *ret_fd,
         (spec->broadcast && set_flag(fd, SO_BROADCAST) < 0))
         return err_set_errno(err, ERR_IO, errno, "no socket for %s",
                              spec->what);
-    if (spec->interface &&
-        setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, spec->interface,
-                   (socklen_t)strlen(spec->interface)) < 0)
-        return err_set_errno(err, ERR_IO, errno, "the socket for %s cannot be "
-                             "bound to the interface '%s'", spec->what,
-                             spec->interface);
+    if (spec->boot && interfaces_restrict(interfaces, fd, err) < 0)
+        return err_prefix(err, "the socket for %s: ", spec->what);
     if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
         return err_set_errno(err, errno == EACCES ? ERR_DENIED : ERR_IO, errno,
                              "port %u for %s cannot be opened (ports below "
@@ -86,17 +82,19 @@ static int open_icmp(void)
     return TAKE_FD(fd);
 }
 
-static int open_arp(unsigned interface_index)
+static int open_arp(const struct interfaces *interfaces)
 {
+    bool several = interfaces->count > 1;
     const struct sockaddr_ll address = {
         .sll_family = AF_PACKET,
         .sll_protocol = htons(ENDPOINT_ARP),
-        .sll_ifindex = (int)interface_index, /* 0 = every one */
+        /* 0 = every one */
+        .sll_ifindex = several ? 0 : (int)interfaces->list[0].index,
     };
     AUTO_CLOSE int fd =
         socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0 || bind(fd, (const struct sockaddr *)&address,
-                       sizeof(address)) < 0)
+    if (fd < 0 || (several && interfaces_restrict(interfaces, fd, NULL) < 0) ||
+        bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
         return -1;
     return TAKE_FD(fd);
 }
@@ -105,33 +103,29 @@ int sockets_open(const struct config *config, struct sockets *ret,
                  struct err *err)
 {
     const struct config_ports *want = &config->ports;
-    const char *interface = config->interface;
     struct sockets s = {.tls = -1, .http = -1, .dhcp = -1, .pxe = -1,
                         .tftp = -1, .icmp = -1, .arp = -1};
     const struct one_socket specs[] = {
-        {"HTTPS", SOCK_STREAM, want->tls, false, NULL},
-        {"HTTP", SOCK_STREAM, want->http, false, NULL},
-        {"DHCP", SOCK_DGRAM, want->dhcp, true, interface},
-        {"PXE", SOCK_DGRAM, want->pxe, true, interface},
-        {"TFTP", SOCK_DGRAM, want->tftp, false, interface},
+        {"HTTPS", SOCK_STREAM, want->tls, false, false},
+        {"HTTP", SOCK_STREAM, want->http, false, false},
+        {"DHCP", SOCK_DGRAM, want->dhcp, true, true},
+        {"PXE", SOCK_DGRAM, want->pxe, true, true},
+        {"TFTP", SOCK_DGRAM, want->tftp, false, true},
     };
     int *const fds[] = {&s.tls, &s.http, &s.dhcp, &s.pxe, &s.tftp};
     uint16_t *const ports[] = {&s.ports.tls, &s.ports.http, &s.ports.dhcp,
                                &s.ports.pxe, &s.ports.tftp};
     size_t count = config->has_dhcp ? ARRAY_LENGTH(specs) : 2;
-    if (interface && (s.interface_index = if_nametoindex(interface)) == 0)
-        return err_set(err, ERR_NOT_FOUND, "there is no network interface "
-                       "'%s' ('interface' in '%s')", interface, config->path);
-    for (size_t i = 0; i < count; i++) {
-        int code = open_one(&specs[i], fds[i], ports[i], err);
-        if (code != 0) {
-            sockets_close(&s);
-            return code;
-        }
+    int code = interfaces_find(config, &s.interfaces, err);
+    for (size_t i = 0; code == 0 && i < count; i++)
+        code = open_one(&specs[i], &s.interfaces, fds[i], ports[i], err);
+    if (code != 0) {
+        sockets_close(&s);
+        return code;
     }
     if (config->has_dhcp && config->dhcp.probe) {
         s.icmp = open_icmp();
-        s.arp = open_arp(s.interface_index);
+        s.arp = open_arp(&s.interfaces);
     }
     *ret = s;
     return 0;

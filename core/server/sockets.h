@@ -3,7 +3,7 @@
 #ifndef CORE_SERVER_SOCKETS_H
 #define CORE_SERVER_SOCKETS_H
 
-#include "core/server/config.h"
+#include "core/server/interfaces.h"
 
 /* -1 = not open or already given away; ports are the real ones. */
 struct sockets {
@@ -11,7 +11,7 @@ struct sockets {
     int dhcp, pxe, tftp;   /* UDP; only with a `dhcp` section */
     int icmp, arp; /* raw and packet socket for probing addresses; -1 also
                       when only root may have them and we are not */
-    unsigned interface_index; /* 0 = every interface */
+    struct interfaces interfaces; /* that all but the TCP ones hear */
     struct config_ports ports;
 };
 

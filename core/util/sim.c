@@ -18,6 +18,7 @@ struct sim_host {
     struct sim *sim;
     struct seam seam;
     struct in_addr address;
+    unsigned wire;
     uint16_t next_port;
 };
 
@@ -38,6 +39,7 @@ struct flight {
     struct sim_host *from;
     struct endpoint source;
     struct endpoint target;
+    unsigned wire; /* a broadcast reaches hosts on this one; 0 = all */
     size_t length;
     uint8_t data[];
 };
@@ -168,6 +170,7 @@ static void launch(struct sim *sim, struct datagram_socket *socket,
         .from = socket->host,
         .source = source,
         .target = datagram->peer,
+        .wire = datagram->local.interface_index,
         .length = datagram->length,
     };
     memcpy(flight->data, datagram->data, datagram->length);
@@ -213,7 +216,8 @@ static bool reaches(const struct datagram_socket *socket,
         return false;
     struct in_addr target = flight->target.address;
     if (target.s_addr == INADDR_BROADCAST)
-        return socket->host != flight->from;
+        return socket->host != flight->from &&
+               (flight->wire == 0 || socket->host->wire == flight->wire);
     return target.s_addr == socket->host->address.s_addr &&
            (socket->address.s_addr == 0 ||
             socket->address.s_addr == target.s_addr);
@@ -231,7 +235,7 @@ static void deliver(struct sim *sim, const struct flight *flight)
             .data = flight->data,
             .length = flight->length,
         };
-        datagram.local.interface_index = 1;
+        datagram.local.interface_index = flight->from->wire;
         s->handler(s->arg, &datagram);
         if (flight->target.address.s_addr != INADDR_BROADCAST)
             break;
@@ -385,6 +389,7 @@ const struct seam *sim_host(struct sim *sim, const char *address)
     sim->hosts[sim->host_count++] = host;
     host->sim = sim;
     host->next_port = 49152;
+    host->wire = 1;
     host->seam = (struct seam){
         .context = host,
         .now_ms = sim_now_ms,
@@ -412,6 +417,11 @@ void sim_set_address(const struct seam *seam, const char *address)
     struct sim_host *host = seam->context;
     if (inet_pton(AF_INET, address, &host->address) != 1)
         abort(); /* a slip in the test */
+}
+
+void sim_set_wire(const struct seam *seam, unsigned index)
+{
+    ((struct sim_host *)seam->context)->wire = index;
 }
 
 void sim_network(struct sim *sim, unsigned lost, unsigned repeated,

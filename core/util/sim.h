@@ -18,6 +18,10 @@ void sim_free(struct sim *sim);
 const struct seam *sim_host(struct sim *sim, const char *address);
 /* Gives a host of sim_host another address. */
 void sim_set_address(const struct seam *host, const char *address);
+/* Puts a host on a wire of its own: others hear it by an interface of that
+ * index, and what they broadcast out of that interface reaches it alone.  At
+ * first all hosts are on wire 1. */
+void sim_set_wire(const struct seam *host, unsigned index);
 /* One loop drives the whole world: give every host's code the same loop. */
 
 /* Permille of datagrams lost and repeated, and the delay range. */

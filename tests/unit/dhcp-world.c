@@ -66,7 +66,9 @@ static const char *engine_file(void *arg, const char *machine, const char *role)
 static void event(void *arg, const char *id, void *json)
 {
     struct world *w = arg;
+    const char *mac = json_string_value(json_object_get(json, "mac"));
     w->events++;
+    (void)snprintf(w->last_mac, sizeof(w->last_mac), "%s", mac ? mac : "");
     (void)snprintf(w->last_event, sizeof(w->last_event), "%s", id);
     json_decref(w->last_json);
     w->last_json = json;
@@ -86,7 +88,7 @@ static void ignore_line(void *arg, enum log_level level, const char *line)
     (void)line;
 }
 
-void world_start(struct world *w, uint64_t seed, unsigned pool)
+void world_prepare(struct world *w, uint64_t seed, unsigned pool)
 {
     struct err err = ERR_INIT;
     log_set_sink(ignore_line, NULL);
@@ -101,8 +103,10 @@ void world_start(struct world *w, uint64_t seed, unsigned pool)
         (struct dhcp_range){{htonl(first)}, {htonl(first + pool - 1)}};
     w->ranges[1] =
         (struct dhcp_range){address_of("10.9.0.10"), address_of("10.9.0.20")};
+    w->interfaces[0] = (struct dhcp_interface){1, address_of(WORLD_SERVER)};
+    w->interfaces[1] = (struct dhcp_interface){2, address_of("10.9.0.1")};
     w->subnets[0] = (struct dhcp_subnet){
-        .server = address_of(WORLD_SERVER),
+        .network = address_of("10.0.0.0"),
         .netmask = address_of("255.255.255.0"),
         .router = address_of("10.0.0.254"),
         .dns = {address_of("10.0.0.53")},
@@ -110,26 +114,37 @@ void world_start(struct world *w, uint64_t seed, unsigned pool)
         .domain = "lab.example",
         .ranges = &w->ranges[0],
         .range_count = 1,
-        .interface_index = 1,
-        .servers = "10.0.0.1:7443",
-        .http_base = "http://10.0.0.1:7080",
     };
     w->subnets[1] = w->subnets[0];
-    w->subnets[1].server = address_of("10.9.0.1");
+    w->subnets[1].network = address_of("10.9.0.0");
     w->subnets[1].router.s_addr = 0;
     w->subnets[1].ranges = &w->ranges[1];
-    w->subnets[1].interface_index = 99;
     dhcp_config_defaults(&w->config);
+    w->config.interfaces = w->interfaces;
+    w->config.interface_count = 1;
+    w->config.tls_port = 7443;
+    w->config.http_port = 7080;
     w->config.subnets = w->subnets;
     w->config.subnet_count = 2;
     w->config.lease_s = 600;
     w->config.lease_log = WORLD_LOG;
     w->decision.intent = SLIPWAY_INTENT_LOCAL;
     (void)snprintf(w->decision.reason, sizeof(w->decision.reason), "no task");
+}
+
+void world_serve(struct world *w)
+{
+    struct err err = ERR_INIT;
     if (dhcp_new(w->loop, &w->config, &w->policy, &w->dhcp, &err)) {
         fprintf(stderr, "%s\n", err.text);
         abort();
     }
+}
+
+void world_start(struct world *w, uint64_t seed, unsigned pool)
+{
+    world_prepare(w, seed, pool);
+    world_serve(w);
 }
 
 void world_probe(struct world *w)

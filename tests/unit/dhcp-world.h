@@ -21,6 +21,9 @@ struct world {
     struct dhcp *dhcp;
     struct dhcp_policy policy;
     struct dhcp_config config;
+    /* WORLD_SERVER, index 1; 10.9.0.1, index 2, not served unless a test
+     * counts it in. */
+    struct dhcp_interface interfaces[2];
     struct dhcp_subnet subnets[2];
     struct dhcp_range ranges[2];
     /* What the policy says. */
@@ -35,6 +38,7 @@ struct world {
     unsigned events;
     char last_event[32];
     json_t *last_json; /* of the last event */
+    char last_mac[MAC_TEXT_BYTES];
 };
 
 /* A client host with a socket on `port`, and the last reply it got. */
@@ -56,6 +60,9 @@ struct station {
 void world_start(struct world *w, uint64_t seed, unsigned pool);
 /* From the next restart on addresses are probed. */
 void world_probe(struct world *w);
+/* The same in two steps, for a test that changes the configuration. */
+void world_prepare(struct world *w, uint64_t seed, unsigned pool);
+void world_serve(struct world *w);
 /* Ends the server and starts it again on the same log. */
 int world_restart(struct world *w, struct err *err);
 void world_end(struct world *w);

@@ -263,6 +263,19 @@ tests_unit_test_dhcp_probe_SOURCES = %D%/test-dhcp-probe.c $(DHCP_WORLD)
 tests_unit_test_dhcp_probe_LDADD = libslipwayserver.la $(UNIT_LIBS)
 tests_unit_test_dhcp_probe_CPPFLAGS = $(AM_CPPFLAGS) -DPLUGIN_VERSION='"$(PACKAGE_VERSION)"'
 tests_unit_test_dhcp_probe_CFLAGS = $(UNIT_CFLAGS)
+check_PROGRAMS += %D%/test-dhcp-networks
+TESTS += %D%/test-dhcp-networks
+tests_unit_test_dhcp_networks_SOURCES = %D%/test-dhcp-networks.c $(DHCP_WORLD)
+tests_unit_test_dhcp_networks_LDADD = libslipwayserver.la $(UNIT_LIBS)
+tests_unit_test_dhcp_networks_CPPFLAGS = $(AM_CPPFLAGS) -DPLUGIN_VERSION='"$(PACKAGE_VERSION)"'
+tests_unit_test_dhcp_networks_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-dhcp-proxy
+TESTS += %D%/test-dhcp-proxy
+tests_unit_test_dhcp_proxy_SOURCES = %D%/test-dhcp-proxy.c $(DHCP_WORLD)
+tests_unit_test_dhcp_proxy_LDADD = libslipwayserver.la $(UNIT_LIBS)
+tests_unit_test_dhcp_proxy_CPPFLAGS = $(AM_CPPFLAGS) -DPLUGIN_VERSION='"$(PACKAGE_VERSION)"'
+tests_unit_test_dhcp_proxy_CFLAGS = $(UNIT_CFLAGS)
 
 check_PROGRAMS += %D%/test-door-route
 TESTS += %D%/test-door-route

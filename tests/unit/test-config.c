@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <arpa/inet.h>
 #include <cmocka.h>
 
 #include "core/server/config.h"
@@ -66,13 +67,60 @@ static void test_everything(void **state)
     if (load(text, &config, &err) != 0)
         fail_msg("%s", err.text);
     assert_int_equal(config->dhcp.lease_ms, 600000);
-    assert_int_equal(config->dhcp.pool_count, 1);
-    assert_int_equal(config->dhcp.dns_count, 1);
-    assert_string_equal(config->interface, "br0");
+    assert_int_equal(config->dhcp.mode, DHCP_MODE_SERVER);
+    assert_int_equal(config->dhcp.subnet_count, 1);
+    assert_int_equal(config->dhcp.subnets[0].pool_count, 1);
+    assert_int_equal(config->dhcp.subnets[0].dns_count, 1);
+    assert_int_equal(ntohl(config->dhcp.subnets[0].network.s_addr), 0xc0000200);
+    assert_int_equal(config->interface_count, 1);
+    assert_string_equal(config->interfaces[0].name, "br0");
     assert_string_equal(config->boot_dir, "/b");
     assert_int_equal(config->dock_mac_count, 1);
     assert_string_equal(config->dock_macs[0], "00:50:b6:00:00:01");
     assert_int_equal(config->log_format, LOG_FORMAT_JSON);
+    config_free(config);
+}
+
+static void test_several_networks(void **state)
+{
+    static const char text[] =
+        "{\"address\": \"192.0.2.1\", \"interfaces\": [\"eth0\", {\"name\": "
+        "\"eth1\", \"address\": \"10.1.0.1\"}], \"dhcp\": {\"subnets\": ["
+        "{\"network\": \"192.0.2.0/24\", \"pools\": [{\"first\": "
+        "\"192.0.2.10\", \"last\": \"192.0.2.20\"}]}, "
+        "{\"network\": \"10.1.0.0/20\", \"router\": \"10.1.15.254\", "
+        "\"domain\": \"room\", \"pools\": [{\"first\": \"10.1.1.0\", "
+        "\"last\": \"10.1.14.255\"}]}]}}";
+    struct config *config;
+    struct err err = ERR_INIT;
+    (void)state;
+    if (load(text, &config, &err) != 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(config->interface_count, 2);
+    assert_int_equal(config->interfaces[0].address.s_addr, 0);
+    assert_string_equal(config->interfaces[1].name, "eth1");
+    assert_int_equal(ntohl(config->interfaces[1].address.s_addr), 0x0a010001);
+    assert_int_equal(config->dhcp.subnet_count, 2);
+    assert_int_equal(ntohl(config->dhcp.subnets[1].netmask.s_addr), 0xfffff000);
+    assert_string_equal(config->dhcp.subnets[1].domain, "room");
+    config_free(config);
+}
+
+static void test_a_proxy_needs_nothing_else(void **state)
+{
+    struct config *config;
+    struct err err = ERR_INIT;
+    (void)state;
+    if (load("{\"address\": \"192.0.2.1\", \"dhcp\": {\"mode\": \"proxy\", "
+             "\"proxy_style\": {\"x86-uefi\": \"direct\", \"x86-bios\": "
+             "\"boot-server\"}}}",
+             &config, &err) != 0)
+        fail_msg("%s", err.text);
+    assert_true(config->has_dhcp);
+    assert_int_equal(config->dhcp.mode, DHCP_MODE_PROXY);
+    assert_int_equal(config->dhcp.style_count, 2);
+    assert_string_equal(config->dhcp.styles[1].arch, "x86-bios");
+    assert_int_equal(config->dhcp.styles[1].style, PROXY_STYLE_BOOT_SERVER);
     config_free(config);
 }
 
@@ -85,6 +133,8 @@ struct wrong {
 #define POOL "\"pools\":[{\"first\":\"192.0.2.10\",\"last\":\"192.0.2.20\"}]"
 #define MASK "\"netmask\":\"255.255.255.0\""
 
+#define NETWORK "\"network\":\"192.0.2.0/24\""
+
 static const struct wrong wrongs[] = {
     {"", "slipwayd.json"},
     {"[]", "slipwayd.json"},
@@ -96,13 +146,41 @@ static const struct wrong wrongs[] = {
     {"{\"address\":\"192.0.2.1\",\"state_dir\":\"x\"}", "$.state_dir"},
     {"{\"address\":\"192.0.2.1\",\"ports\":{\"tls\":65536}}", "$.ports.tls"},
     {"{\"address\":\"192.0.2.1\",\"ports\":{\"ssh\":1}}", "$.ports.ssh"},
-    {"{\"address\":\"192.0.2.1\",\"interfaces\":[\"a\",\"b\"]}",
+    {"{\"address\":\"192.0.2.1\",\"interfaces\":[\"a\",\"a\"]}",
+     "$.interfaces"},
+    {"{\"address\":\"192.0.2.1\",\"interfaces\":[{\"name\":\"a\"}]}",
+     "$.interfaces[0].address"},
+    {"{\"address\":\"192.0.2.1\",\"interfaces\":[{\"name\":\"a\",\"address\":"
+     "\"192.0.2\"}]}",
+     "$.interfaces[0].address"},
+    {"{\"address\":\"192.0.2.1\",\"interfaces\":[\"much-too-long-a-name\"]}",
      "$.interfaces"},
     {"{\"address\":\"192.0.2.1\",\"interfaces\":[7]}", "$.interfaces"},
     {"{\"address\":\"192.0.2.1\",\"log\":{\"level\":\"loud\"}}",
      "$.log.level"},
     {"{\"address\":\"192.0.2.1\",\"dock_macs\":[\"x\"]}", "$.dock_macs"},
-    {DHCP("\"mode\":\"proxy\"," POOL "," MASK), "$.dhcp.mode"},
+    {DHCP("\"mode\":\"relay\""), "$.dhcp.mode"},
+    {DHCP("\"mode\":\"proxy\"," POOL "," MASK), "$.dhcp.pools"},
+    {DHCP("\"mode\":\"proxy\",\"subnets\":[]"), "$.dhcp.subnets"},
+    {DHCP("\"mode\":\"proxy\",\"proxy_style\":\"direct\""),
+     "$.dhcp.proxy_style"},
+    {DHCP("\"mode\":\"proxy\",\"proxy_style\":{\"x86-uefi\":\"menu\"}"),
+     "$.dhcp.proxy_style"},
+    {DHCP(POOL "," MASK ",\"proxy_style\":{}"), "$.dhcp.proxy_style"},
+    {DHCP("\"subnets\":[]"), "$.dhcp.subnets"},
+    {DHCP("\"subnets\":[{" NETWORK "," POOL "}]," MASK), "$.dhcp.netmask"},
+    {DHCP("\"subnets\":[{" POOL "}]"), "$.dhcp.subnets[0].network"},
+    {DHCP("\"subnets\":[{\"network\":\"192.0.2.1/24\"," POOL "}]"),
+     "$.dhcp.subnets[0].network"},
+    {DHCP("\"subnets\":[{\"network\":\"192.0.2.0/33\"," POOL "}]"),
+     "$.dhcp.subnets[0].network"},
+    {DHCP("\"subnets\":[{" NETWORK "," POOL "},{\"network\":"
+          "\"192.0.0.0/16\"," POOL "}]"),
+     "$.dhcp.subnets[1].network"},
+    {DHCP("\"subnets\":[{\"network\":\"10.0.0.0/24\"," POOL "}]"),
+     "$.dhcp.subnets[0].pools[0].first"},
+    {DHCP("\"subnets\":[{" NETWORK "," POOL ",\"router\":\"10.0.0.1\"}]"),
+     "$.dhcp.subnets[0].router"},
     {DHCP(MASK), "pools"},
     {DHCP("\"pools\":[]," MASK), "$.dhcp.pools"},
     {DHCP(POOL), "netmask"},
@@ -134,6 +212,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_everything),
+        cmocka_unit_test(test_several_networks),
+        cmocka_unit_test(test_a_proxy_needs_nothing_else),
         cmocka_unit_test(test_wrong_ones_are_named),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);

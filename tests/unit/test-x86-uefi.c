@@ -54,7 +54,8 @@ static int note_failure(const struct slipway_boot_writer *writer, int code,
     return code;
 }
 
-static int answer(struct notes *n, uint32_t intent, uint32_t proxy)
+static int answer_to(struct notes *n, uint32_t intent, uint32_t proxy,
+                     const char *class_id)
 {
     const struct slipway_boot_writer writer = {
         .size = sizeof(writer),
@@ -65,10 +66,20 @@ static int answer(struct notes *n, uint32_t intent, uint32_t proxy)
         .fail = note_failure,
     };
     const struct slipway_boot_request request = {.size = sizeof(request),
+                                                 .class_id = class_id,
                                                  .proxy = proxy};
-    const struct slipway_boot_intent what = {
-        .size = sizeof(what), .intent = intent, .attempt = 1};
+    const struct slipway_boot_intent what = {.size = sizeof(what),
+                                             .intent = intent,
+                                             .attempt = 1,
+                                             .server_address = "10.0.0.1",
+                                             .http_base =
+                                                 "http://10.0.0.1:7080"};
     return PLUGIN.answer(&request, &what, &writer);
+}
+
+static int answer(struct notes *n, uint32_t intent, uint32_t proxy)
+{
+    return answer_to(n, intent, proxy, "PXEClient:Arch:00007:UNDI:003016");
 }
 
 static int score(uint32_t kind, const char *class_id, uint32_t first,
@@ -83,7 +94,7 @@ static int score(uint32_t kind, const char *class_id, uint32_t first,
     return PLUGIN.recognise(&request);
 }
 
-static void only_x64_pxe_is_recognised(void **state)
+static void only_x64_uefi_is_recognised(void **state)
 {
     const uint32_t d = SLIPWAY_BOOT_DHCP_DISCOVER;
     (void)state;
@@ -94,7 +105,12 @@ static void only_x64_pxe_is_recognised(void **state)
     assert_int_equal(score(d, "PXEClient:Arch:00000:UNDI:2", 0, 0, 1), 0);
     assert_int_equal(score(d, "PXEClient:Arch:00000", 0, 0, 0), 0);
     assert_int_equal(score(d, "PXEClient", 11, 0, 1), 0); /* arm64 */
-    assert_int_equal(score(d, "HTTPClient:Arch:00016", 16, 0, 1), 0);
+    assert_int_equal(score(d, "HTTPClient:Arch:00016", 16, 0, 1), 800);
+    assert_int_equal(score(d, "HTTPClient:Arch:00016:UNDI:3", 0, 0, 0), 600);
+    assert_int_equal(score(d, "HTTPClient:Arch:00015", 15, 0, 1), 0);
+    /* The code of the other way to boot. */
+    assert_int_equal(score(d, "HTTPClient", 7, 0, 1), 0);
+    assert_int_equal(score(d, "PXEClient", 16, 0, 1), 0);
     assert_int_equal(score(d, "", 7, 0, 1), 0);
     assert_int_equal(score(SLIPWAY_BOOT_BOOTP, "PXEClient", 7, 0, 1), 0);
     assert_int_equal(score(SLIPWAY_BOOT_PXE_REQUEST, "PXEClient", 7, 0, 1),
@@ -111,6 +127,25 @@ static void answers_follow_the_intent(void **state)
     n.options[0] = '\0';
     assert_int_equal(answer(&n, SLIPWAY_INTENT_ENGINE, 0), 0);
     assert_string_equal(n.file, "engine.efi");
+    n.options[0] = '\0';
+    assert_int_equal(answer(&n, SLIPWAY_INTENT_LOCAL, 1), 0);
+    assert_string_equal(n.options, "60=9 43=4 "); /* the host does the rest */
+}
+
+static void http_boot_is_told_a_url(void **state)
+{
+    static const char class_id[] = "HTTPClient:Arch:00016:UNDI:003000";
+    static const char long_name[] =
+        "engine-0123456789012345678901234567890123456789012345678901234567890"
+        "1234567890123456789012345678901234567890123456789.efi";
+    struct notes n = {.engine = "engine.efi"};
+    (void)state;
+    assert_int_equal(answer_to(&n, SLIPWAY_INTENT_ENGINE, 0, class_id), 0);
+    assert_string_equal(n.file, "http://10.0.0.1:7080/boot/engine.efi");
+    assert_string_equal(n.options, "60=10 "); /* and nothing of PXE */
+    n.engine = long_name; /* the header field `file` holds 127 bytes */
+    assert_int_equal(answer_to(&n, SLIPWAY_INTENT_ENGINE, 0, class_id),
+                     SLIPWAY_ENOSPACE);
 }
 
 static void what_is_not_there_is_said(void **state)
@@ -120,15 +155,15 @@ static void what_is_not_there_is_said(void **state)
     assert_int_not_equal(answer(&n, SLIPWAY_INTENT_ENGINE, 0), 0);
     assert_non_null(strstr(n.sentence, "slipway engine build"));
     assert_int_equal(answer(&n, SLIPWAY_INTENT_MENU, 0), SLIPWAY_EUNSUPPORTED);
-    assert_int_equal(answer(&n, SLIPWAY_INTENT_LOCAL, 1), SLIPWAY_EUNSUPPORTED);
     assert_string_equal(n.file, "");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(only_x64_pxe_is_recognised),
+        cmocka_unit_test(only_x64_uefi_is_recognised),
         cmocka_unit_test(answers_follow_the_intent),
+        cmocka_unit_test(http_boot_is_told_a_url),
         cmocka_unit_test(what_is_not_there_is_said),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);

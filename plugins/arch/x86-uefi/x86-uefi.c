@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * x86-uefi: x86-64 machines whose UEFI firmware boots by PXE over IPv4.
+ * x86-uefi: x86-64 machines whose UEFI firmware boots by PXE or HTTP over
+ * IPv4.
  *
  * The firmware downloads what we name and starts it: the engine as one unified
  * kernel image, or, for a machine without a task, the small program that
@@ -14,12 +15,15 @@
  * wrong way round and an erratum swapped them, so both mean x86-64. */
 #define ARCH_X64_UEFI 7u
 #define ARCH_EBC 9u
+#define ARCH_X64_HTTP 16u
 
 #define OPTION_VENDOR 43u
 #define OPTION_CLASS_ID 60u
 
 #define LOCAL_BOOT_FILE "local-x64.efi"
 #define ENGINE_MACHINE "x86_64"
+#define BOOT_PATH "/boot/" /* of published files over HTTP */
+#define URL_BYTES 128      /* as much as a DHCP header holds */
 
 /* Scores of recognise. */
 enum {
@@ -29,14 +33,22 @@ enum {
     SCORE_FIRST = 800,
 };
 
-static int is_x64(uint32_t arch)
-{
-    return arch == ARCH_X64_UEFI || arch == ARCH_EBC;
-}
 
 static int begins(const char *text, const char *prefix)
 {
     return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+/* UEFI HTTP boot: a class and an architecture code of its own. */
+static int by_http(const struct slipway_boot_request *request)
+{
+    return begins(request->class_id, "HTTPClient");
+}
+
+static int is_x64(const struct slipway_boot_request *request, uint32_t arch)
+{
+    return by_http(request) ? arch == ARCH_X64_HTTP
+                            : arch == ARCH_X64_UEFI || arch == ARCH_EBC;
 }
 
 static int recognise(const struct slipway_boot_request *request)
@@ -45,15 +57,15 @@ static int recognise(const struct slipway_boot_request *request)
         request->kind != SLIPWAY_BOOT_DHCP_REQUEST &&
         request->kind != SLIPWAY_BOOT_PXE_REQUEST)
         return SCORE_NONE;
-    /* UEFI HTTP boot has codes and a class of its own (HTTPClient). */
-    if (!begins(request->class_id, "PXEClient"))
+    if (!begins(request->class_id, "PXEClient") && !by_http(request))
         return SCORE_NONE;
     for (uint32_t i = 0; i < request->arch_count; i++)
-        if (is_x64(request->arch[i]))
+        if (is_x64(request, request->arch[i]))
             return i == 0 ? SCORE_FIRST : SCORE_LATER;
     if (request->arch_count == 0 &&
         (begins(request->class_id, "PXEClient:Arch:00007") ||
-         begins(request->class_id, "PXEClient:Arch:00009")))
+         begins(request->class_id, "PXEClient:Arch:00009") ||
+         begins(request->class_id, "HTTPClient:Arch:00016")))
         return SCORE_TEXT;
     return SCORE_NONE;
 }
@@ -76,15 +88,33 @@ static int write_pxe_tags(const struct slipway_boot_writer *writer)
     return writer->option(writer, OPTION_VENDOR, direct, sizeof(direct));
 }
 
+/* The same file by its URL.  With the class of HTTP boot in the answer EDK2
+ * takes it, from us or from a proxy alike; port 4011 is not for it. */
+static int write_http(const struct slipway_boot_intent *intent,
+                      const struct slipway_boot_writer *writer,
+                      const char *file)
+{
+    static const char class_id[] = "HTTPClient";
+    char url[URL_BYTES];
+    size_t base = strlen(intent->http_base);
+    size_t name = strlen(file);
+    if (base + strlen(BOOT_PATH) + name >= sizeof(url))
+        return SLIPWAY_ENOSPACE;
+    memcpy(url, intent->http_base, base);
+    memcpy(url + base, BOOT_PATH, strlen(BOOT_PATH));
+    memcpy(url + base + strlen(BOOT_PATH), file, name + 1);
+    int code =
+        writer->option(writer, OPTION_CLASS_ID, class_id, sizeof(class_id) - 1);
+    if (code)
+        return code;
+    return writer->boot_file(writer, url);
+}
+
 static int answer(const struct slipway_boot_request *request,
                   const struct slipway_boot_intent *intent,
                   const struct slipway_boot_writer *writer)
 {
     const char *file = NULL;
-    if (request->proxy)
-        return writer->fail(writer, SLIPWAY_EUNSUPPORTED,
-                            "another server gives the addresses, and UEFI "
-                            "machines are only booted where this one does");
     switch (intent->intent) {
     case SLIPWAY_INTENT_LOCAL:
         file = LOCAL_BOOT_FILE;
@@ -100,6 +130,8 @@ static int answer(const struct slipway_boot_request *request,
         return writer->fail(writer, SLIPWAY_EUNSUPPORTED,
                             "UEFI machines are not shown a menu");
     }
+    if (by_http(request))
+        return write_http(intent, writer, file);
     int code = write_pxe_tags(writer);
     if (code)
         return code;
@@ -114,6 +146,6 @@ static const struct slipway_boot_file files[] = {
 
 SLIPWAY_ARCH_PLUGIN(
         .name = "x86-uefi", .version = PLUGIN_VERSION,
-        .summary = "x86-64 machines with UEFI firmware that boot by PXE",
+        .summary = "x86-64 machines whose UEFI firmware boots by PXE or HTTP",
         .files = files, .files_count = sizeof(files) / sizeof(files[0]),
         .machine = ENGINE_MACHINE, .recognise = recognise, .answer = answer);

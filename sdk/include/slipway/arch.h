@@ -34,7 +34,9 @@ struct slipway_boot_request {
     uint64_t options_length;
     const char *mac;           /* "52:54:00:12:34:56" */
     const char *uuid;          /* SMBIOS text order, "" when absent */
-    uint32_t proxy;            /* 1: another server gives the addresses */
+    uint32_t proxy;            /* 1: another server gives the addresses; the
+                                  host sends the answer in the way that suits
+                                  the firmware */
     uint32_t reserved;         /* 0 */
 };
 
