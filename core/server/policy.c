@@ -133,6 +133,17 @@ static void known_host(struct policy *policy, const struct host *host,
         snprintf(ret->reason, sizeof(ret->reason), "no task is armed");
 }
 
+/* One machine's way to be told its boot file beside another DHCP server. */
+static void read_proxy_style(const struct host *host, struct boot_decision *ret)
+{
+    const char *label =
+        json_string_value(json_object_get(host->labels, POLICY_STYLE_LABEL));
+    if (label && proxy_style_parse(label, &ret->proxy_style) < 0)
+        log_warn("ignoring the label '%s' of host '%s', '%.64s': it is "
+                 "neither 'direct' nor 'boot-server'",
+                 POLICY_STYLE_LABEL, host->name, label);
+}
+
 static void decide(void *arg, const struct boot_client *client,
                    uint32_t request_kind, struct boot_decision *ret)
 {
@@ -148,6 +159,7 @@ static void decide(void *arg, const struct boot_client *client,
         memcpy(ret->host_name, host->name, sizeof(ret->host_name));
         memcpy(ret->reserved_address, host->reserved_address,
                sizeof(ret->reserved_address));
+        read_proxy_style(host, ret);
     }
     if (!firmware) {
         snprintf(ret->reason, sizeof(ret->reason), "not a firmware");

@@ -17,6 +17,7 @@
 
 #define POLICY_ENGINE_BOOTS 3 /* without a session, then the task fails */
 #define POLICY_LOCAL_BOOTS 10 /* within POLICY_LOCAL_WINDOW_MS each */
+#define POLICY_STYLE_LABEL "proxy-style" /* of a host: proxy_style_parse */
 #define POLICY_LOCAL_WINDOW_MS (2 * 60 * 1000)
 /* Requests of one machine this close together belong to one boot: DISCOVER,
  * REQUEST and the boot-server request, and repetitions of these. */

@@ -111,6 +111,25 @@ static int create(struct world *w, json_t *spec)
     return result;
 }
 
+static void test_a_label_gives_the_proxy_style(void **state)
+{
+    struct world *w = *state;
+    assert_int_equal(create(w, json_pack("{s:s, s:[s], s:{s:s}}", "name",
+                                         "lab-02", "macs", STRANGER, "labels",
+                                         "proxy-style", "direct")),
+                     1);
+    assert_int_equal(create(w, json_pack("{s:s, s:[s], s:{s:s}}", "name",
+                                         "lab-03", "macs", "52:54:00:00:00:98",
+                                         "labels", "proxy-style", "fast")),
+                     1);
+    assert_int_equal(ask(w, STRANGER, "", "x86-uefi").proxy_style,
+                     PROXY_STYLE_DIRECT);
+    assert_int_equal(ask(w, "52:54:00:00:00:98", "", "x86-uefi").proxy_style,
+                     PROXY_STYLE_DEFAULT);
+    assert_int_equal(ask(w, WORLD_MAC, "", "x86-uefi").proxy_style,
+                     PROXY_STYLE_DEFAULT);
+}
+
 static void test_names_of_two_hosts_are_a_conflict(void **state)
 {
     struct world *w = *state;
@@ -264,6 +283,7 @@ int main(void)
         TEST(test_an_armed_task_loads_the_engine),
         TEST(test_strangers_boot_their_disk_and_are_told_once),
         TEST(test_strangers_are_bounded),
+        TEST(test_a_label_gives_the_proxy_style),
         TEST(test_names_of_two_hosts_are_a_conflict),
         TEST(test_uuids_that_many_machines_share),
         TEST(test_two_hosts_never_share_a_name),
