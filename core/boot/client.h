@@ -16,6 +16,8 @@
 
 /* Option 60 of an engine that looks for its server. */
 #define CLIENT_ENGINE_CLASS "SlipwayEngine:1"
+/* Option 77 of our own loader, which the firmware has started. */
+#define CLIENT_LOADER_CLASS "slipway"
 
 struct client {
     char mac[MAC_TEXT_BYTES];   /* "52:54:00:12:34:56", "" = unknown */

@@ -72,7 +72,7 @@ static json_t *files_json(const struct plugin_info *info)
 {
     json_t *array = json_array();
     for (size_t i = 0; array && i < info->file_count; i++) {
-        json_t *one = json_pack("{s:s,s:s}", "name", info->files[i].name,
+        json_t *one = json_pack("{s:s,s:s?}", "name", info->files[i].name,
                                 "file", info->files[i].file);
         if (json_array_append_new(array, one)) {
             json_decref(array);

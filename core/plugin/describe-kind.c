@@ -85,10 +85,10 @@ static bool published_name_ok(const char *name)
            !strchr("._-", name[0]);
 }
 
-/* The table of shipped boot files. */
+/* The table of boot files. */
 static int describe_files(const struct elf_view *view, uint64_t address,
-                          uint64_t count, struct plugin_info *info,
-                          struct err *err)
+                          uint64_t count, bool renders,
+                          struct plugin_info *info, struct err *err)
 {
     if (count > DESCRIBE_MAX_FILES || (count && !address))
         return err_set(err, ERR_INVALID,
@@ -108,12 +108,14 @@ static int describe_files(const struct elf_view *view, uint64_t address,
         address = r.end;
         if (r.bad)
             return damaged(err);
-        if (!file->name || !file->file || !published_name_ok(file->name) ||
-            !published_name_ok(file->file))
+        if (!file->name || !published_name_ok(file->name) ||
+            (file->file && !published_name_ok(file->file)))
             return err_set(err, ERR_INVALID,
                            "boot file %u of its table has a name that is not "
                            "of the form [a-z0-9][a-z0-9._-]{0,63}",
                            (unsigned)i);
+        if (!file->file && !renders)
+            return missing(err, "render");
     }
     return 0;
 }
@@ -126,8 +128,8 @@ static int describe_arch(struct member_reader *r, struct plugin_info *info,
     uint64_t count = member_u64(r);
     bool recognise = member_callback(r);
     bool answer = member_callback(r);
-    (void)member_callback(r); /* render may be absent */
-    (void)member_pointer(r);  /* reserved */
+    bool renders = member_callback(r);
+    (void)member_pointer(r); /* reserved */
     if (r->bad)
         return damaged(err);
     if (!recognise || !answer)
@@ -136,7 +138,7 @@ static int describe_arch(struct member_reader *r, struct plugin_info *info,
         return err_set(err, ERR_INVALID,
                        "its descriptor does not name a machine that is known "
                        "here");
-    return describe_files(r->view, files, count, info, err);
+    return describe_files(r->view, files, count, renders, info, err);
 }
 
 static int describe_store(struct member_reader *r, struct err *err)

@@ -68,6 +68,15 @@ static const char *part_engine_file(const struct slipway_boot_writer *writer,
     return p->engine_file(p->arg, machine, role);
 }
 
+static const char *part_label(const struct slipway_boot_writer *writer,
+                              const char *name)
+{
+    const struct boot_part *part = writer->private_data;
+    const struct dhcp_policy *p = &part->x->dhcp->policy;
+    const char *host_id = part->x->decision.host_id;
+    return *host_id ? p->host_label(p->arg, host_id, name) : NULL;
+}
+
 static int part_fail(const struct slipway_boot_writer *writer, int code,
                      const char *sentence)
 {
@@ -97,8 +106,10 @@ static int ask_plugin(struct exchange *x, struct boot_part *part)
         .option = part_option,
         .boot_file = part_boot_file,
         .engine_file = part_engine_file,
-        /* `text` stays absent: no script is being rendered. */
+        /* `text` and `engine_command_line` stay absent: those are for
+         * rendering. */
         .fail = part_fail,
+        .label = part_label,
     };
     memset(part, 0, sizeof(*part));
     part->x = x;
@@ -188,7 +199,8 @@ bool reply_put_boot(struct exchange *x, struct dhcp_reply *reply)
 void dhcp_tell_boot(struct exchange *x, const char *address,
                     uint64_t *last_ms)
 {
-    if (!x->arch || !dhcp_due(x->dhcp, last_ms, TELL_BOOT_MS))
+    bool loader = strcmp(x->client.user_class, CLIENT_LOADER_CLASS) == 0;
+    if (!x->arch || loader || !dhcp_due(x->dhcp, last_ms, TELL_BOOT_MS))
         return;
     dhcp_event(x->dhcp, "host-boot",
                json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "mac",

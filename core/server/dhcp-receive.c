@@ -177,6 +177,7 @@ void exchange_decide(struct exchange *x, uint32_t kind)
         .mac = x->client.mac,
         .uuid = x->client.uuid,
         .arch = x->arch ? x->arch->name : "",
+        .loader = strcmp(x->client.user_class, CLIENT_LOADER_CLASS) == 0,
     };
     p->decide(p->arg, &client, kind, &x->decision);
     if (x->decision.reserved_address[0] &&

@@ -25,6 +25,7 @@ struct boot_client {
     const char *mac;  /* "52:54:00:12:34:56" */
     const char *uuid; /* canonical SMBIOS text order, "" when absent */
     const char *arch; /* name of the arch plugin, "" when none fits */
+    bool loader;      /* our own loader asks, later in the same boot */
 };
 
 /* How firmware learns its boot file where another server gives the addresses:
@@ -67,6 +68,9 @@ struct dhcp_policy {
     /* Published engine file by machine and role, NULL = none. */
     const char *(*engine_file)(void *arg, const char *machine,
                                const char *role);
+    /* A host's label, NULL = none.  Borrowed until the host changes. */
+    const char *(*host_label)(void *arg, const char *host_id,
+                              const char *name);
     /* Something an admin should see: id and one JSON object (stolen). */
     void (*event)(void *arg, const char *id, void *json);
     /* True when this address is reserved for a machine other than `mac`, so

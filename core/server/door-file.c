@@ -13,6 +13,7 @@ static const char *media_type(const char *name)
         const char *type;
     } types[] = {
         {".efi", "application/efi"},
+        {".ipxe", "text/plain; charset=utf-8"},
         {".json", "application/json"},
         {".txt", "text/plain; charset=utf-8"},
     };

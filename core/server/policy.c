@@ -166,7 +166,8 @@ static void decide(void *arg, const struct boot_client *client,
         return;
     }
     struct boot_seen *seen = seen_get(policy, client->mac, now);
-    bool again = seen && begins_boot(seen, request_kind, now);
+    bool again =
+        seen && !client->loader && begins_boot(seen, request_kind, now);
     if (match == HOST_KNOWN) {
         if (strcmp(host->arch, client->arch) != 0)
             host_learn(policy->spec.hosts, host->id, client->arch, NULL, NULL,
@@ -239,6 +240,13 @@ static const char *engine_file(void *arg, const char *machine, const char *role)
                : NULL;
 }
 
+static const char *host_label(void *arg, const char *host_id, const char *name)
+{
+    const struct policy *policy = arg;
+    const struct host *host = host_find(policy->spec.hosts, host_id);
+    return host ? json_string_value(json_object_get(host->labels, name)) : NULL;
+}
+
 /* An address that belongs to another machine is not given from the pool. */
 static bool reserved(void *arg, const char *address, const char *mac)
 {
@@ -266,6 +274,7 @@ void policy_fill(struct policy *policy, struct dhcp_policy *ret)
         .rendezvous = rendezvous,
         .recognise = recognise,
         .engine_file = engine_file,
+        .host_label = host_label,
         .event = event,
         .reserved = reserved,
     };

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "core/server/config.h"
+#include "core/server/publish-script.h"
 #include "core/util/file.h"
 #include "core/util/json.h"
 #include "core/util/log.h"
@@ -81,18 +82,13 @@ void published_receive_end(struct server *server)
     server->published->receiving = false;
 }
 
-static bool is_current(const struct server *server, const char *sha256)
+static bool is_current(const struct server *server, const char *path)
 {
-    const char *machine;
-    json_t *document, *file;
-    size_t i;
-    json_object_foreach (server->published->engines, machine, document)
-        json_array_foreach (json_object_get(document, "files"), i, file) {
-            const char *have =
-                json_string_value(json_object_get(file, "sha256"));
-            if (have && strcmp(have, sha256) == 0)
-                return true;
-        }
+    for (size_t i = 0; i < boot_table_count(server->boot_table); i++) {
+        const struct boot_file *file = boot_table_at(server->boot_table, i);
+        if (file->root == BOOT_ROOT_STATE && strcmp(file->path, path) == 0)
+            return true;
+    }
     return false;
 }
 
@@ -110,7 +106,7 @@ void published_sweep(const struct server *server)
     while ((entry = readdir(stream)))
         if (entry->d_name[0] != '.' && !is_current(server, entry->d_name) &&
             unlinkat(folder, entry->d_name, 0) == 0)
-            log_info("removed 'boot/%s', which belongs to no current engine",
+            log_info("removed 'boot/%s', which is not published any more",
                      entry->d_name);
     (void)closedir(stream);
 }
@@ -168,8 +164,10 @@ int publish_arch(struct server *server, const struct registry_entry *entry,
 {
     const struct plugin_info *info = entry->info;
     for (size_t i = 0; info && i < info->file_count; i++) {
-        int code =
-            publish_shipped(server, entry->name, &info->files[i], err);
+        const struct plugin_boot_file *file = &info->files[i];
+        int code = file->file
+                       ? publish_shipped(server, entry->name, file, err)
+                       : publish_rendered(server, entry, file->name, err);
         if (code != 0)
             return err_prefix(err, "arch plugin '%s': ", entry->name);
     }
@@ -240,6 +238,23 @@ static void withdraw_old(struct server *server, const json_t *old,
     }
 }
 
+/* What was rendered names files of the build before.  A text that cannot be
+ * rendered is a fault of its plugin and none of the build. */
+static void render_again(struct server *server)
+{
+    const struct registry_entry *entry;
+    struct err err = ERR_INIT;
+    for (size_t i = 0; (entry = registry_at(server->registry, i)); i++) {
+        const struct plugin_info *info = entry->info;
+        if (entry->kind != SLIPWAY_KIND_ARCH || !info)
+            continue;
+        for (size_t j = 0; j < info->file_count; j++)
+            if (!info->files[j].file &&
+                publish_rendered(server, entry, info->files[j].name, &err) < 0)
+                log_error("arch plugin '%s': %s", entry->name, err.text);
+    }
+}
+
 int publish_engine(struct server *server, const json_t *document,
                    struct err *err)
 {
@@ -258,6 +273,7 @@ int publish_engine(struct server *server, const json_t *document,
     withdraw_old(server, json_object_get(engines, machine), document);
     if (json_object_set(engines, machine, (json_t *)(uintptr_t)document) < 0)
         return err_set(err, ERR_NO_MEMORY, "no memory for an engine build");
+    render_again(server);
     return 0;
 }
 
@@ -274,6 +290,13 @@ const char *publish_engine_file(void *arg, const char *machine,
             return json_string_value(json_object_get(file, "name"));
     }
     return NULL;
+}
+
+const char *publish_engine_command_line(void *arg, const char *machine)
+{
+    const struct server *server = arg;
+    const json_t *build = json_object_get(server->published->engines, machine);
+    return json_string_value(json_object_get(build, "command_line"));
 }
 
 const json_t *published_engines(const struct server *server)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Publishing boot files: what an arch plugin ships while it is enabled, and
- * the files of the current engine build of each machine.  Each goes into the
+ * Publishing boot files: what an arch plugin ships or renders while it is
+ * enabled, and the files of the current engine build of each machine.  Each goes into the
  * boot table, which the workers follow.  Loop thread only.
  */
 #ifndef CORE_SERVER_PUBLISH_H
@@ -16,7 +16,7 @@
 #define ENGINE_MAX_FILES 8
 #define ENGINE_MAX_BYTES (512u * 1024 * 1024) /* one file of a build */
 
-/* Hashes and publishes; a missing file is an error that names it.  Blocks for
+/* Renders, hashes and publishes; a missing file is an error that names it.  Blocks for
  * the reading of the files. */
 int publish_arch(struct server *server, const struct registry_entry *entry,
                  struct err *err);
@@ -25,7 +25,7 @@ void withdraw_arch(struct server *server, const struct registry_entry *entry);
 /*
  * Publishes the files of an engine document, /v1/engine/MACHINE:
  * {"schema":1,"machine","version","trust_sha256","made_s","by","build",
- *  "files":[{"role","name","length","sha256"}]}.
+ *  "command_line","files":[{"role","name","length","sha256"}]}.
  * Each file lies in STATE_DIR/boot/<sha256>; its content is checked.
  */
 int publish_engine(struct server *server, const json_t *document,
@@ -34,6 +34,8 @@ int publish_engine(struct server *server, const json_t *document,
  * none.  Fits dhcp_policy and policy_spec; `arg` is the server. */
 const char *publish_engine_file(void *arg, const char *machine,
                                 const char *role);
+/* The kernel's command line of the machine's current build; NULL = none. */
+const char *publish_engine_command_line(void *arg, const char *machine);
 /* The documents of the current builds by machine, borrowed. */
 const json_t *published_engines(const struct server *server);
 

@@ -327,7 +327,7 @@ enum task_state world_state(const char *task_id)
 
 uint32_t world_firmware(struct world *w, const char *mac, uint32_t kind)
 {
-    const struct boot_client client = {mac, "", "x86-uefi"};
+    const struct boot_client client = {mac, "", "x86-uefi", false};
     struct boot_decision decision;
     w->dhcp.decide(w->dhcp.arg, &client, kind, &decision);
     world_settle(w);
@@ -349,7 +349,7 @@ static void ticket_given(void *arg, const char *text)
 bool world_ticket(struct world *w, const char *address,
                   char ret[MESSAGE_TOKEN_BYTES])
 {
-    const struct boot_client client = {WORLD_MAC, WORLD_UUID, ""};
+    const struct boot_client client = {WORLD_MAC, WORLD_UUID, "", false};
     /* It outlives this call: a killed server never answers. */
     static struct given given;
     memset(&given, 0, sizeof(given));

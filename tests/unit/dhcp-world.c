@@ -63,6 +63,14 @@ static const char *engine_file(void *arg, const char *machine, const char *role)
     return "engine-x86_64.efi";
 }
 
+static const char *host_label(void *arg, const char *host_id, const char *name)
+{
+    (void)arg;
+    (void)host_id;
+    (void)name;
+    return NULL;
+}
+
 static void event(void *arg, const char *id, void *json)
 {
     struct world *w = arg;
@@ -96,8 +104,16 @@ void world_prepare(struct world *w, uint64_t seed, unsigned pool)
     w->sim = sim_new(seed);
     w->seam = sim_host(w->sim, WORLD_SERVER);
     w->loop = loop_new(w->seam, &err);
-    w->policy = (struct dhcp_policy){w,           decide, rendezvous, recognise,
-                                     engine_file, event,  reserved};
+    w->policy = (struct dhcp_policy){
+        .arg = w,
+        .decide = decide,
+        .rendezvous = rendezvous,
+        .recognise = recognise,
+        .engine_file = engine_file,
+        .host_label = host_label,
+        .event = event,
+        .reserved = reserved,
+    };
     uint32_t first = ntohl(address_of("10.0.0.100").s_addr);
     w->ranges[0] =
         (struct dhcp_range){{htonl(first)}, {htonl(first + pool - 1)}};

@@ -37,7 +37,7 @@ static int teardown(void **state)
 static struct boot_decision ask(struct world *w, const char *mac,
                                 const char *uuid, const char *arch)
 {
-    const struct boot_client client = {mac, uuid, arch};
+    const struct boot_client client = {mac, uuid, arch, false};
     struct boot_decision decision;
     w->dhcp.decide(w->dhcp.arg, &client, DISCOVER, &decision);
     world_settle(w);
@@ -274,6 +274,43 @@ static void test_a_boot_loop_is_told(void **state)
     assert_int_equal(ask(w, WORLD_MAC, "", "x86-uefi").attempt, 1);
 }
 
+/* iPXE asks DHCP once more after the ROM did; counted as boots of their own
+ * the two would use up the attempts of a task twice as fast. */
+static void test_the_loader_belongs_to_the_boot_of_its_rom(void **state)
+{
+    struct world *w = *state;
+    const struct boot_client loader = {WORLD_MAC, "", "x86-bios", true};
+    struct boot_decision d;
+    world_start(w);
+    for (unsigned boot = 1; boot <= POLICY_ENGINE_BOOTS; boot++) {
+        assert_int_equal(ask(w, WORLD_MAC, "", "x86-bios").attempt, boot);
+        (void)world_firmware(w, WORLD_MAC, REQUEST);
+        world_run(w, POLICY_SAME_BOOT_MS + 1000); /* a slow download */
+        w->dhcp.decide(w->dhcp.arg, &loader, DISCOVER, &d);
+        assert_int_equal(d.intent, ENGINE);
+        assert_int_equal(d.attempt, boot);
+        w->dhcp.decide(w->dhcp.arg, &loader, REQUEST, &d);
+        assert_int_equal(d.attempt, boot);
+        world_settle(w);
+        world_run(w, 60000);
+    }
+    assert_int_equal(ask(w, WORLD_MAC, "", "x86-bios").intent, LOCAL);
+}
+
+static void test_an_arch_plugin_may_ask_for_labels(void **state)
+{
+    struct world *w = *state;
+    assert_int_equal(
+        create(w, json_pack("{s:s, s:[s], s:{s:s}}", "name", "lab-02", "macs",
+                            STRANGER, "labels", "local-boot", "exit")),
+        1);
+    const struct host *host = host_find_name(w->hosts, "lab-02");
+    assert_string_equal(
+        w->dhcp.host_label(w->dhcp.arg, host->id, "local-boot"), "exit");
+    assert_null(w->dhcp.host_label(w->dhcp.arg, host->id, "room"));
+    assert_null(w->dhcp.host_label(w->dhcp.arg, "gone", "local-boot"));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -291,6 +328,8 @@ int main(void)
         TEST(test_a_change_moves_the_aliases),
         TEST(test_a_host_with_a_task_is_not_deleted),
         TEST(test_a_boot_loop_is_told),
+        TEST(test_the_loader_belongs_to_the_boot_of_its_rom),
+        TEST(test_an_arch_plugin_may_ask_for_labels),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);

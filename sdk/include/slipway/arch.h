@@ -20,7 +20,6 @@ extern "C" {
 #define SLIPWAY_BOOT_DHCP_REQUEST 2u  /* port 67 */
 #define SLIPWAY_BOOT_PXE_REQUEST 3u   /* port 4011 */
 #define SLIPWAY_BOOT_BOOTP 4u         /* no option 53 */
-#define SLIPWAY_BOOT_SCRIPT 5u        /* a boot file asks to be rendered */
 
 struct slipway_boot_request {
     uint64_t size;
@@ -76,20 +75,30 @@ struct slipway_boot_writer {
      * `kernel`, `initramfs`) for `machine`; NULL when none is published. */
     const char *(*engine_file)(const struct slipway_boot_writer *writer,
                                const char *machine, const char *role);
-    /* Text of a rendered script or configuration file. */
+    /* Appends to the text that `render` writes. */
     int (*text)(const struct slipway_boot_writer *writer, const char *text);
     /* Records why there is no answer; returns `code`. */
     int (*fail)(const struct slipway_boot_writer *writer, int code,
                 const char *sentence);
+    /* The kernel's command line that the engine build for `machine` wants;
+     * NULL when none is published.  For `render` alone, like `text`. */
+    const char *(*engine_command_line)(const struct slipway_boot_writer *writer,
+                                       const char *machine);
+    /* The asking machine's label of this name, as its admin set it; NULL when
+     * it has none.  For `answer` alone. */
+    const char *(*label)(const struct slipway_boot_writer *writer,
+                         const char *name);
 };
 
-SLIPWAY_NO_PADDING(slipway_boot_writer, 8 + 6 * sizeof(void *));
+SLIPWAY_NO_PADDING(slipway_boot_writer, 8 + 8 * sizeof(void *));
 
-/* A boot file that the plugin ships below $(pkgdatadir)/boot/<plugin>/. */
+/* A boot file that the plugin brings: shipped below
+ * $(pkgdatadir)/boot/<plugin>/, or a text that it renders. */
 struct slipway_boot_file {
     uint64_t size;     /* sizeof(struct slipway_boot_file): the stride */
     const char *name;  /* published name, [a-z0-9][a-z0-9._-]{0,63} */
-    const char *file;  /* one path component below the plugin's folder */
+    const char *file;  /* one path component below the plugin's folder;
+                          NULL = `render` writes it */
 };
 
 SLIPWAY_NO_PADDING(slipway_boot_file, 8 + 2 * sizeof(void *));
@@ -109,10 +118,10 @@ struct slipway_arch_plugin {
     int (*answer)(const struct slipway_boot_request *request,
                   const struct slipway_boot_intent *intent,
                   const struct slipway_boot_writer *writer);
-    /* Writes the text of published name `name`; default: there is none. */
-    int (*render)(const struct slipway_boot_request *request,
-                  const struct slipway_boot_intent *intent, const char *name,
-                  const struct slipway_boot_writer *writer);
+    /* Writes the text of the boot file `name`, which is the same for every
+     * client; SLIPWAY_ENOTAPPLICABLE = there is nothing to publish now.
+     * Required when a boot file has no `file`. */
+    int (*render)(const char *name, const struct slipway_boot_writer *writer);
     void *reserved; /* NULL */
 };
 
