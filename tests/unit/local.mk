@@ -386,6 +386,22 @@ tests_unit_test_worker_SOURCES = %D%/test-worker.c
 tests_unit_test_worker_LDADD = libslipwayserver.la $(UNIT_LIBS)
 tests_unit_test_worker_CFLAGS = $(UNIT_CFLAGS)
 
+check_PROGRAMS += %D%/test-x86-bios
+TESTS += %D%/test-x86-bios
+tests_unit_test_x86_bios_SOURCES = %D%/test-x86-bios.c \
+	plugins/arch/x86-bios/script.c plugins/arch/x86-bios/x86-bios.c
+tests_unit_test_x86_bios_LDADD = $(UNIT_LIBS)
+tests_unit_test_x86_bios_CPPFLAGS = $(AM_CPPFLAGS) -DPLUGIN_VERSION='"$(PACKAGE_VERSION)"'
+tests_unit_test_x86_bios_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-x86-bios-bare
+TESTS += %D%/test-x86-bios-bare
+tests_unit_test_x86_bios_bare_SOURCES = $(tests_unit_test_x86_bios_SOURCES)
+tests_unit_test_x86_bios_bare_LDADD = $(UNIT_LIBS)
+tests_unit_test_x86_bios_bare_CPPFLAGS = \
+	$(tests_unit_test_x86_bios_CPPFLAGS) -DIPXE_WITHOUT_SCRIPT
+tests_unit_test_x86_bios_bare_CFLAGS = $(UNIT_CFLAGS)
+
 check_PROGRAMS += %D%/test-x86-uefi
 TESTS += %D%/test-x86-uefi
 tests_unit_test_x86_uefi_SOURCES = %D%/test-x86-uefi.c \
