@@ -236,6 +236,54 @@ static void on_disk_done(void *arg, int code, const char *sentence,
         action_reply(host, 0, NULL, -1);
 }
 
+/* Where objects are: the HTTP ports of the servers that the newest reply has
+ * named, or of the plan's when it named none. */
+struct object_servers {
+    char text[MESSAGE_MAX_SERVERS][MESSAGE_SERVER_BYTES + 8];
+    const char *list[MESSAGE_MAX_SERVERS];
+    size_t count;
+};
+
+static void add_server(struct object_servers *servers, const char *address,
+                       size_t length, unsigned port)
+{
+    char *text = servers->text[servers->count];
+
+    (void)snprintf(text, sizeof(servers->text[0]), "%.*s:%u", (int)length,
+                   address, port);
+    servers->list[servers->count++] = text;
+}
+
+static void object_servers(const struct action_host *host,
+                           struct object_servers *ret)
+{
+    const struct message_servers *known =
+        session_known_servers(host->spec.session);
+    const struct plan *plan = host->spec.plan;
+
+    ret->count = 0;
+    for (size_t i = 0; i < known->count; i++) {
+        const char *colon = strrchr(known->text[i], ':');
+        if (colon && known->http_port[i])
+            add_server(ret, known->text[i], (size_t)(colon - known->text[i]),
+                       known->http_port[i]);
+    }
+    for (size_t i = 0; known->http_port[0] == 0 && i < plan->server_count; i++)
+        add_server(ret, plan->servers[i].address,
+                   strlen(plan->servers[i].address),
+                   plan->servers[i].http_port);
+}
+
+void action_host_servers_changed(struct action_host *host)
+{
+    struct object_servers servers;
+
+    if (!host->pipeline)
+        return;
+    object_servers(host, &servers);
+    pipeline_client_servers(host->pipeline, servers.list, servers.count);
+}
+
 static int
 start_pipeline(struct action_host *host, const struct action_image *image,
                struct pipeline_job *job,
@@ -244,25 +292,20 @@ start_pipeline(struct action_host *host, const struct action_image *image,
 {
     const struct plan *plan = host->spec.plan;
     const char *transports[PLAN_MAX_TRANSPORTS];
-    char texts[MESSAGE_MAX_SERVERS][MESSAGE_SERVER_BYTES + 8];
-    const char *servers[MESSAGE_MAX_SERVERS];
+    struct object_servers servers;
     struct pipeline_client_handlers handlers = {
         on_want_page, on_pipeline_progress, on_pipeline_note, done};
     struct err err = ERR_INIT;
 
     for (size_t i = 0; i < plan->transport_count; i++)
         transports[i] = plan->transport[i];
-    for (size_t i = 0; i < plan->server_count; i++) {
-        (void)snprintf(texts[i], sizeof(texts[i]), "%s:%u",
-                       plan->servers[i].address, plan->servers[i].http_port);
-        servers[i] = texts[i];
-    }
+    object_servers(host, &servers);
     job->manifest = buf_text(&image->text);
     job->manifest_length = image->text.length;
     job->transports = transports;
     job->transport_count = plan->transport_count;
-    job->servers = servers;
-    job->server_count = plan->server_count;
+    job->servers = servers.list;
+    job->server_count = servers.count;
     job->plugin_dir = plugin_dir();
     host->base_permille = host->permille;
     host->pipeline =

@@ -45,6 +45,9 @@ struct action_handlers {
 struct action_host *action_host_start(const struct action_spec *spec,
                                       const struct action_handlers *handlers,
                                       void *arg, struct err *err);
+/* The session knows other servers now: what is being fetched comes from
+ * them. */
+void action_host_servers_changed(struct action_host *host);
 /* Asks it to stop: what runs for it ends now, it itself within seconds. */
 void action_host_cancel(struct action_host *host);
 /* Ends everything; `done` is not called any more. */

@@ -332,6 +332,14 @@ static void on_cancel(void *arg)
         runner_cancel(engine->runner);
 }
 
+static void on_servers(void *arg)
+{
+    struct engine *engine = arg;
+
+    if (engine->runner && !engine->leaving)
+        runner_servers_changed(engine->runner);
+}
+
 static void on_trouble(void *arg, const char *sentence)
 {
     struct engine *engine = arg;
@@ -365,6 +373,7 @@ static void on_found(void *arg, const struct found_servers *found,
         .welcome = on_welcome,
         .plan = on_plan,
         .cancel = on_cancel,
+        .servers = on_servers,
         .trouble = on_trouble,
         .recovered = on_recovered,
         .ended = on_session_ended,

@@ -240,6 +240,12 @@ void runner_cancel(struct runner *runner)
     fail_step(runner, ERR_CANCELLED, "the task was cancelled", NULL);
 }
 
+void runner_servers_changed(struct runner *runner)
+{
+    if (runner->host)
+        action_host_servers_changed(runner->host);
+}
+
 void runner_free(struct runner *runner)
 {
     if (!runner)

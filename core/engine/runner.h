@@ -37,6 +37,8 @@ struct runner *runner_new(const struct runner_setup *setup,
                           void *arg, struct err *err);
 /* The server wants the task stopped. */
 void runner_cancel(struct runner *runner);
+/* The session knows other servers now. */
+void runner_servers_changed(struct runner *runner);
 void runner_free(struct runner *runner);
 
 #endif

@@ -146,13 +146,17 @@ void session_heard(struct session *session, uint64_t epoch,
         session->handlers.recovered(session->arg, session->server_name);
     }
     session->epoch = MAX(session->epoch, epoch);
-    if (servers->count > 0) {
+    bool changed = servers->count > 0 &&
+                   memcmp(&session->servers, servers, sizeof(*servers)) != 0;
+    if (changed) {
         session->servers = *servers;
         session->server = 0;
         for (size_t i = 0; i < servers->count; i++)
             if (strcmp(servers->text[i], session->server_name) == 0)
                 session->server = i;
     }
+    if (changed)
+        session->handlers.servers(session->arg);
     if (cancel)
         session->handlers.cancel(session->arg);
 }
@@ -328,6 +332,12 @@ void session_free(struct session *session)
 uint64_t session_epoch(const struct session *session)
 {
     return session->epoch;
+}
+
+const struct message_servers *
+session_known_servers(const struct session *session)
+{
+    return &session->servers;
 }
 
 const char *session_server(const struct session *session)

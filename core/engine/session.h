@@ -30,6 +30,8 @@ struct session_handlers {
     void (*plan)(void *arg, const struct message_plan *plan);
     /* The server wants the task stopped; may come several times. */
     void (*cancel)(void *arg);
+    /* A reply has brought another list of servers (session_known_servers). */
+    void (*servers)(void *arg);
     /* A server was lost or refused us; another try follows by itself. */
     void (*trouble)(void *arg, const char *sentence);
     /* A server answers again after trouble. */
@@ -73,6 +75,9 @@ void session_fetch_cancel(struct session_fetch *fetch);
 
 /* The highest epoch that any reply has named. */
 uint64_t session_epoch(const struct session *session);
+/* The newest list of the site's servers; borrowed. */
+const struct message_servers *
+session_known_servers(const struct session *session);
 /* "10.0.0.1:7443": the server in use. */
 const char *session_server(const struct session *session);
 

@@ -120,12 +120,14 @@ void session_servers(const struct sessions *sessions,
                      struct message_servers *ret)
 {
     char text[MESSAGE_SERVER_BYTES + 8];
-    ret->count = 0;
+    memset(ret, 0, sizeof(*ret));
     for (size_t i = 0; i < sessions->deploy->server_count; i++) {
         const struct plan_server *server = &sessions->deploy->servers[i];
         snprintf(text, sizeof(text), "%s:%u", server->address,
                  server->tls_port);
-        (void)message_servers_add(ret, text); /* the first eight are enough */
+        if (!message_servers_add(ret, text))
+            return; /* the first eight are enough */
+        ret->http_port[i] = server->http_port;
     }
 }
 

@@ -74,7 +74,7 @@ void member_get_servers(struct json_reader *r, struct message_servers *ret)
     const json_t *list = json_get_array(r, "servers");
     size_t i;
     json_t *entry;
-    ret->count = 0;
+    memset(ret, 0, sizeof(*ret));
     json_array_foreach(list, i, entry)
     {
         const char *text = json_string_value(entry);
@@ -84,6 +84,22 @@ void member_get_servers(struct json_reader *r, struct message_servers *ret)
                              MESSAGE_MAX_SERVERS);
             return;
         }
+    }
+    const json_t *ports = json_opt_array(r, "http_ports");
+    if (r->code || !ports)
+        return;
+    if (json_array_size(ports) != ret->count) {
+        json_reader_fail(r, "http_ports", "does not go with the servers");
+        return;
+    }
+    json_array_foreach(ports, i, entry)
+    {
+        json_int_t port = json_integer_value(entry);
+        if (port < 1 || port > UINT16_MAX) {
+            json_reader_fail(r, "http_ports", "holds no port");
+            return;
+        }
+        ret->http_port[i] = (uint16_t)port;
     }
 }
 
@@ -111,14 +127,23 @@ void member_put_number(json_t **object, const char *key, uint64_t value)
     member_put(object, key, json_integer((json_int_t)value));
 }
 
-json_t *member_servers(const struct message_servers *servers)
+void member_put_servers(json_t **object, const struct message_servers *servers)
 {
     json_t *list = json_array();
-    for (size_t i = 0; list && i < servers->count; i++) {
-        if (json_array_append_new(list, json_string(servers->text[i]))) {
+    json_t *ports = json_array();
+    for (size_t i = 0; i < servers->count; i++) {
+        if (json_array_append_new(list, json_string(servers->text[i])) ||
+            json_array_append_new(ports, json_integer(servers->http_port[i]))) {
             json_decref(list);
-            return NULL;
+            json_decref(ports);
+            json_decref(*object);
+            *object = NULL;
+            return;
         }
     }
-    return list;
+    member_put(object, "servers", list);
+    if (servers->count > 0 && servers->http_port[0])
+        member_put(object, "http_ports", ports);
+    else
+        json_decref(ports);
 }

@@ -27,6 +27,7 @@ void member_put(json_t **object, const char *key, json_t *value);
 /* Leaves "" out. */
 void member_put_text(json_t **object, const char *key, const char *text);
 void member_put_number(json_t **object, const char *key, uint64_t value);
-json_t *member_servers(const struct message_servers *servers);
+/* "servers", and "http_ports" beside it when they are known. */
+void member_put_servers(json_t **object, const struct message_servers *servers);
 
 #endif

@@ -147,7 +147,7 @@ json_t *message_report_reply_format(const struct message_report_reply *m)
 {
     json_t *object = json_object();
     member_put_number(&object, "epoch", m->epoch);
-    member_put(&object, "servers", member_servers(&m->servers));
+    member_put_servers(&object, &m->servers);
     member_put(&object, "cancel", json_boolean(m->cancel));
     return object;
 }

@@ -23,6 +23,7 @@ bool message_servers_add(struct message_servers *servers, const char *text)
     if (servers->count == MESSAGE_MAX_SERVERS || length == 0 ||
         length >= MESSAGE_SERVER_BYTES)
         return false;
+    servers->http_port[servers->count] = 0;
     memcpy(servers->text[servers->count++], text, length + 1);
     return true;
 }
@@ -142,7 +143,7 @@ json_t *message_welcome_format(const struct message_welcome *m)
     member_put_text(&object, "tier", m->tier);
     member_put(&object, "time_s", json_integer(m->time_s));
     member_put_number(&object, "epoch", m->epoch);
-    member_put(&object, "servers", member_servers(&m->servers));
+    member_put_servers(&object, &m->servers);
     member_put_number(&object, "leave_after_s", m->leave_after_s);
     return object;
 }
@@ -202,7 +203,7 @@ json_t *message_plan_format(const struct message_plan *m)
 {
     json_t *object = json_object();
     member_put_number(&object, "epoch", m->epoch);
-    member_put(&object, "servers", member_servers(&m->servers));
+    member_put_servers(&object, &m->servers);
     member_put(&object, "cancel", json_boolean(m->cancel));
     member_put(&object, "state", json_string(state_words[m->state]));
     if (m->text) {

@@ -37,6 +37,7 @@
 struct message_servers {
     size_t count;
     char text[MESSAGE_MAX_SERVERS][MESSAGE_SERVER_BYTES];
+    uint16_t http_port[MESSAGE_MAX_SERVERS]; /* objects; 0 = not told */
 };
 
 /* What the server wants of this machine. */

@@ -17,6 +17,7 @@ engine_system_tests = \
 	%D%/engine-deploy.sh \
 	%D%/engine-kills.sh \
 	%D%/engine-refusals.sh \
+	%D%/engine-servers.sh \
 	%D%/engine-services.sh
 dist_check_SCRIPTS += $(engine_system_tests)
 TESTS += $(engine_system_tests)

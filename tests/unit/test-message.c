@@ -80,13 +80,22 @@ static void test_welcome_ignores_what_it_does_not_know(void **state)
                                 .tier = "console",
                                 .time_s = 1790000000,
                                 .epoch = 7,
-                                .servers = {1, {"10.0.0.1:7443"}},
+                                .servers = {2,
+                                            {"10.0.0.1:7443", "10.0.0.2:7443"},
+                                            {7080, 80}},
                                 .leave_after_s = 600};
     struct message_welcome back;
     AUTO_JSON *json = message_welcome_format(&m);
     json_object_set_new(json, "later", json_true());
     assert_int_equal(message_welcome_parse(json, &back, &err), 0);
     assert_memory_equal(&m, &back, sizeof(m));
+    json_object_set_new(json, "http_ports", json_pack("[i]", 80));
+    assert_int_equal(message_welcome_parse(json, &back, &err), ERR_INVALID);
+    json_object_set_new(json, "http_ports", json_pack("[i, i]", 80, 0));
+    assert_int_equal(message_welcome_parse(json, &back, &err), ERR_INVALID);
+    json_object_del(json, "http_ports"); /* of an older server */
+    assert_int_equal(message_welcome_parse(json, &back, &err), 0);
+    assert_int_equal(back.servers.http_port[1], 0);
     json_object_set_new(json, "state", json_string("other"));
     assert_int_equal(message_welcome_parse(json, &back, &err), ERR_INVALID);
     assert_non_null(strstr(err.text, "$.state has the unknown value 'other'"));
