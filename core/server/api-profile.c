@@ -188,20 +188,33 @@ void api_profile_put(struct server *server, struct request *r)
         put(server, r, name, expected);
 }
 
+/* Deleting what is not there is an error, so it is looked for first. */
+static void on_found(void *arg, const struct store_doc *doc,
+                     const struct err *err)
+{
+    struct change_of_profile *c = arg;
+    uint64_t expected = STORE_ANY;
+    (void)request_if_match(c->r, &expected);
+    if (!err) {
+        store_delete(c->server->store, doc->key, expected, on_changed, c);
+        return;
+    }
+    on_got(c->r, doc, err);
+    free(c);
+}
+
 void api_profile_delete(struct server *server, struct request *r)
 {
     char key[192];
-    uint64_t expected = STORE_ANY;
     struct change_of_profile *c = calloc(1, sizeof(*c));
     if (!c) {
         request_problem(r, "internal", "out of memory");
         return;
     }
-    (void)request_if_match(r, &expected);
     c->server = server;
     c->r = r;
     (void)snprintf(c->name, sizeof(c->name), "%.*s",
                    (int)sizeof(c->name) - 1, request_path_value(r, "name"));
     profile_key(request_path_value(r, "name"), key);
-    store_delete(server->store, key, expected, on_changed, c);
+    store_get(server->store, key, on_found, c);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* REST: status, problems, schemas, trust file, leases, audit. */
+/* REST: status, trust file, leases, audit. */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,9 +13,7 @@
 #include "core/server/event.h"
 #include "core/server/host.h"
 #include "core/server/images.h"
-#include "core/server/problem.h"
 #include "core/server/route.h"
-#include "core/server/schema.h"
 #include "core/server/server.h"
 #include "core/server/session.h"
 #include "core/server/site.h"
@@ -113,42 +111,7 @@ void api_status(struct server *server, struct request *r)
     store_health(server->store, on_health, status);
 }
 
-/* ---- what is constant ---- */
-
-static json_t *problem_json(const struct problem *p)
-{
-    return json_pack("{s:s, s:i, s:s, s:s}", "id", p->id, "status",
-                     (int)p->status, "title", p->title, "explanation",
-                     p->explanation);
-}
-
-void api_problems(struct server *server, struct request *r)
-{
-    size_t count;
-    const struct problem *list = problem_list(&count);
-    json_t *items = json_array();
-    (void)server;
-    for (size_t i = 0; i < count; i++)
-        (void)json_array_append_new(items, problem_json(&list[i]));
-    route_reply_list(r, items, NULL);
-}
-
-void api_problem(struct server *server, struct request *r)
-{
-    const char *id = request_path_value(r, "id");
-    const struct problem *p = problem_get(id);
-    (void)server;
-    if (strcmp(p->id, id) == 0)
-        request_reply(r, 200, problem_json(p), 0);
-    else
-        request_problem(r, "not-found", "there is no problem '%s'", id);
-}
-
-void api_schemas(struct server *server, struct request *r)
-{
-    request_reply(r, 200, json_deep_copy(schemas_document(server->schemas)),
-                  0);
-}
+/* ---- the trust file ---- */
 
 void api_trust(struct server *server, struct request *r)
 {

@@ -8,8 +8,11 @@
 typedef void api_handler(struct server *server, struct request *r);
 
 /* api-status.c */
-api_handler api_status, api_problems, api_problem, api_schemas, api_trust,
-    api_leases, api_audit;
+api_handler api_status, api_trust, api_leases, api_audit;
+/* api-problem.c */
+api_handler api_problems, api_problem;
+/* api-openapi.c */
+api_handler api_openapi, api_schemas;
 /* api-event.c */
 api_handler api_events, api_event_list;
 /* api-host.c */

@@ -115,6 +115,17 @@ static void read_dock_macs(struct json_reader *r, struct config *config)
     }
 }
 
+static void read_debug(struct json_reader *r, struct config *config)
+{
+    struct json_reader child;
+    if (!json_has(r, "debug"))
+        return;
+    json_reader_member(&child, r, "debug");
+    config->check_replies = json_opt_bool(&child, "check_replies", false);
+    if (json_done(&child) != 0)
+        (void)json_reader_join(r, &child);
+}
+
 static const char *from_environment(const char *name, const char *fallback)
 {
     const char *value = getenv(name);
@@ -159,6 +170,7 @@ static int read_config(struct config *config, const json_t *root,
     config->boot_dir = boot_dir(&r);
     read_dock_macs(&r, config);
     read_log(&r, config);
+    read_debug(&r, config);
     return json_done(&r);
 }
 

@@ -79,6 +79,7 @@ struct config {
     size_t dock_mac_count;
     enum log_level log_level;
     enum log_format log_format;
+    bool check_replies; /* REST replies that break their schema become 500 */
 };
 
 int config_load(const char *path, struct config **ret_config,

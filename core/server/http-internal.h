@@ -45,6 +45,7 @@ struct http {
     const struct schemas *schemas;
     void (*closed)(struct server *server, uint64_t connection);
     uint64_t connections; /* numbers given so far; HTTP thread only */
+    bool check_replies;
     pthread_mutex_t lock; /* the lists */
     struct request *requests;
     struct http_connection *open; /* until the loop knows that they are not */

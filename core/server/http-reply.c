@@ -9,6 +9,7 @@
 #include "core/server/audit.h"
 #include "core/server/operation.h"
 #include "core/server/problem.h"
+#include "core/server/schema.h"
 #include "core/server/server.h"
 #include "core/util/json.h"
 #include "core/util/log.h"
@@ -163,11 +164,40 @@ static void reply_text(struct request *r, unsigned status, char *text,
         send_pending(pending);
 }
 
+/* Does the reply keep what its route promises in the OpenAPI document? */
+static int check_reply(const struct request *r, unsigned status,
+                       const json_t *body, uint64_t revision, struct err *err)
+{
+    const struct route *route = r->match.route;
+    char number[12];
+    (void)snprintf(number, sizeof(number), "%u", status);
+    if (!route_word_in(route_status(route), number))
+        return err_set(err, ERR_INTERNAL, "the status %u is not promised",
+                       status);
+    if ((revision > 0) != ((route->flags & ROUTE_ETAG) != 0))
+        return err_set(err, ERR_INTERNAL, "it has %s ETag, against its flags",
+                       revision > 0 ? "an" : "no");
+    if (!body != !route->reply_schema)
+        return err_set(err, ERR_INTERNAL, "it has %s body, against its schema",
+                       body ? "a" : "no");
+    return body ? schemas_validate(r->http->schemas, route->reply_schema, body,
+                                   err)
+                : 0;
+}
+
 void request_reply(struct request *r, unsigned status, json_t *body,
                    uint64_t revision)
 {
     AUTO_JSON *taken = body;
     struct err err = ERR_INIT;
+    if (r->http->check_replies &&
+        check_reply(r, status, body, revision, &err) < 0) {
+        log_error("the reply to %s %s breaks its promise: %s", r->method,
+                  r->match.route->path, err.text);
+        request_problem(r, "internal", "the reply breaks the promise of its "
+                        "route: %s", err.text);
+        return;
+    }
     if (record(r, status, &err) < 0) {
         log_error("a change by %s was made but not recorded: %s", r->actor,
                   err.text);
@@ -230,6 +260,32 @@ void request_reply_bytes(struct request *r, unsigned status, const char *type,
     if (response && name)
         header(response, name, value);
     request_send(r, status, response);
+}
+
+/* If-None-Match is a list of ETags or "*" (RFC 9110 section 13.1.2). */
+static bool has_it(const struct request *r, const char *etag)
+{
+    const char *known = request_header(r, "If-None-Match");
+    return known && (strcmp(known, "*") == 0 || strstr(known, etag));
+}
+
+void request_reply_cached(struct request *r, const char *type,
+                          const void *data, size_t length, const char *etag)
+{
+    bool same = has_it(r, etag);
+    struct MHD_Response *response = MHD_create_response_from_buffer(
+        same ? 0 : length, (void *)(uintptr_t)data, MHD_RESPMEM_MUST_COPY);
+    if (!response) {
+        send_problem(r, "internal", "out of memory");
+        return;
+    }
+    if (!same)
+        header(response, "Content-Type", type);
+    header(response, "ETag", etag);
+    header(response, "Request-Id", r->id);
+    header(response, "Cache-Control", "no-cache"); /* ask whether it changed */
+    header(response, "X-Content-Type-Options", "nosniff");
+    request_send(r, same ? 304 : 200, response);
 }
 
 void request_reply_file(struct request *r, unsigned status, const char *type,

@@ -168,26 +168,14 @@ static enum MHD_Result keep_argument(void *cls, enum MHD_ValueKind kind,
                      name, value);
 }
 
-static bool word_in(const char *words, const char *word)
-{
-    size_t length = strlen(word);
-    for (const char *at = words; at && *at;) {
-        size_t n = strcspn(at, " ");
-        if (n == length && strncmp(at, word, n) == 0)
-            return true;
-        at += n + strspn(at + n, " ");
-    }
-    return false;
-}
-
 static const char *check_arguments(const struct request *r, struct err *err)
 {
     const struct route *route = r->match.route;
     for (size_t i = 0; i < r->argument_count; i++) {
         const char *name = r->arguments[i].name;
-        if ((route->flags & ROUTE_LIST) && word_in("limit after", name))
+        if ((route->flags & ROUTE_LIST) && route_word_in("limit after", name))
             continue;
-        if (!route->query || !word_in(route->query, name)) {
+        if (!route->query || !route_word_in(route->query, name)) {
             (void)err_set(err, ERR_INVALID,
                           "the query argument '%s' is not known to %s %s",
                           name, route->method, route->path);

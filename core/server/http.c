@@ -305,6 +305,7 @@ int http_new(const struct http_spec *spec, struct http **ret_http,
     http->route_count = spec->route_count;
     http->schemas = spec->schemas;
     http->closed = spec->closed;
+    http->check_replies = spec->check_replies && spec->schemas;
     (void)pthread_mutex_init(&http->lock, NULL);
     http->daemon = start_daemon(http, spec);
     if (!http->daemon) {

@@ -43,6 +43,8 @@ struct http_spec {
     /* Runs on the loop when a connection has closed, by the number that
      * request_connection gave; may be NULL. */
     void (*closed)(struct server *server, uint64_t connection);
+    bool check_replies; /* a reply that breaks its route's promise becomes
+                           500 and an error in the log */
 };
 
 /* Starts the HTTP thread.  Takes listen_fd also when it fails. */
@@ -109,6 +111,10 @@ void request_reply(struct request *r, unsigned status, json_t *body,
 void request_reply_bytes(struct request *r, unsigned status, const char *type,
                          const void *data, size_t length, const char *header,
                          const char *value);
+/* Copies the bytes; caches may keep them, and a client that shows the `etag`
+ * (with its quotes) in If-None-Match gets 304 instead. */
+void request_reply_cached(struct request *r, const char *type,
+                          const void *data, size_t length, const char *etag);
 /* Sends `length` bytes of `fd` and closes it. */
 void request_reply_file(struct request *r, unsigned status, const char *type,
                         int fd, uint64_t length);

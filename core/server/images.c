@@ -310,7 +310,8 @@ static int deletable(const struct images *images, const struct image *image,
     char why[256] = "";
     if (!image)
         return err_set(err, ERR_NOT_FOUND, "there is no image '%.80s'", id);
-    if (image->store_revision != store_revision)
+    if (store_revision != STORE_ANY &&
+        image->store_revision != store_revision)
         return err_set(err, ERR_CONFLICT,
                        "image '%s' was changed meanwhile: look at it again",
                        image->id);

@@ -13,7 +13,9 @@ libslipwayserver_la_SOURCES = \
 	%D%/api-event.c \
 	%D%/api-host.c \
 	%D%/api-image.c %D%/api-image.h \
+	%D%/api-openapi.c \
 	%D%/api-plugin.c \
+	%D%/api-problem.c \
 	%D%/api-profile.c \
 	%D%/api-status.c \
 	%D%/api-token.c \
@@ -38,6 +40,7 @@ libslipwayserver_la_SOURCES = \
 	%D%/event.c %D%/event.h \
 	%D%/front-door.c %D%/front-door.h \
 	%D%/http.c %D%/http.h \
+	%D%/http-accept.c %D%/http-accept.h \
 	%D%/http-files.c %D%/http-files.h \
 	%D%/http-internal.h \
 	%D%/http-range.c %D%/http-range.h \
@@ -54,6 +57,7 @@ libslipwayserver_la_SOURCES = \
 	%D%/lease.c %D%/lease.h \
 	%D%/lease-log.c %D%/lease-log.h \
 	%D%/offline.c %D%/offline.h \
+	%D%/openapi.c %D%/openapi.h \
 	%D%/operation.c %D%/operation.h \
 	%D%/plugins.c %D%/plugins.h \
 	%D%/privileges.c %D%/privileges.h \
@@ -99,17 +103,30 @@ man_MANS += %D%/slipwayd.8 %D%/slipwayd.json.5
 API_SCHEMAS = \
 	%D%/schema/common.json \
 	%D%/schema/host.json \
+	%D%/schema/parameter.json \
 	%D%/schema/server.json \
 	%D%/schema/task.json
 EXTRA_DIST += $(API_SCHEMAS) %D%/schema/embed.awk
 nodist_libslipwayserver_la_SOURCES = %D%/schema-text.h
 BUILT_SOURCES += %D%/schema-text.h
-%D%/libslipwayserver_la-schema-builtin.lo: %D%/schema-text.h
 CLEANFILES += %D%/schema-text.h
 %D%/schema-text.h: $(API_SCHEMAS) %D%/schema/embed.awk
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && files= && for f in $(API_SCHEMAS); do \
 	  test -e $$f || f=$(srcdir)/$$f; files="$$files $$f"; done && \
 	$(AWK) -f $(srcdir)/core/server/schema/embed.awk $$files >$@-t && mv $@-t $@
+
+# The catalogue of problems: the table, and its manual page.
+EXTRA_DIST += %D%/problems.list %D%/problems.awk
+nodist_libslipwayserver_la_SOURCES += %D%/problem-table.h
+BUILT_SOURCES += %D%/problem-table.h
+CLEANFILES += %D%/problem-table.h %D%/slipway-problems.7.pod
+man_MANS += %D%/slipway-problems.7
+%D%/problem-table.h: %D%/problems.list %D%/problems.awk
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && $(AWK) -v to=c \
+	  -f $(srcdir)/core/server/problems.awk $(srcdir)/core/server/problems.list >$@-t && mv $@-t $@
+%D%/slipway-problems.7.pod: %D%/problems.list %D%/problems.awk
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && $(AWK) -v to=pod \
+	  -f $(srcdir)/core/server/problems.awk $(srcdir)/core/server/problems.list >$@-t && mv $@-t $@
 
 # Hosts, tasks, sessions and batches.
 libslipwayserver_la_SOURCES += \

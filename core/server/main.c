@@ -7,6 +7,7 @@
 #include <config.h>
 #include "core/server/config.h"
 #include "core/server/offline.h"
+#include "core/server/openapi.h"
 #include "core/server/serve.h"
 #include "core/server/worker-main.h"
 #include "core/util/log.h"
@@ -37,12 +38,24 @@ static const struct verb verbs[] = {
      "The configuration is in order; the state folder is '%s'."},
 };
 
+/* The interface's description, for programs and documentation; no site is
+ * needed for it. */
+static int print_openapi(void)
+{
+    struct err err = ERR_INIT;
+    if (openapi_print(&err) == 0)
+        return EXIT_OK;
+    log_error("%s", err.text);
+    return EXIT_FAILED;
+}
+
 static void usage(FILE *out)
 {
     (void)fprintf(out, "usage: slipwayd VERB [--config FILE]\n\n");
     for (size_t i = 0; i < ARRAY_LENGTH(verbs); i++)
         (void)fprintf(out, "  %-16s %s\n", verbs[i].name, verbs[i].help);
     (void)fprintf(out,
+                  "  openapi          print the REST interface as OpenAPI 3.1\n"
                   "\n  --config FILE    default: %s\n"
                   "  --version        print the version\n",
                   CONFIG_DEFAULT_PATH);
@@ -117,6 +130,8 @@ int main(int argc, char **argv)
         return worker_main(argc - 2, argv + 2);
     if (argc >= 2 && strcmp(argv[1], "--version") == 0)
         return version();
+    if (argc == 2 && strcmp(argv[1], "openapi") == 0)
+        return print_openapi();
     if (argc >= 2 && strcmp(argv[1], "--help") == 0) {
         usage(stdout);
         return EXIT_OK;

@@ -29,9 +29,7 @@ struct operation {
 
 bool operation_wanted(const struct request *r)
 {
-    const struct route *route = r->match.route;
-    return strcmp(route->method, "POST") == 0 &&
-           route->scope != SCOPE_ENGINE && !(route->flags & (ROUTE_UPLOAD | ROUTE_SECRET)) &&
+    return route_takes_key(r->match.route) &&
            request_header(r, "Idempotency-Key");
 }
 

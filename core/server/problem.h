@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The catalogue of problems that REST and engines may be answered with
- * (RFC 9457).  Constant: any thread. */
+ * (RFC 9457); problems.list is where it is written.  Constant: any thread. */
 #ifndef CORE_SERVER_PROBLEM_H
 #define CORE_SERVER_PROBLEM_H
 
@@ -8,11 +8,14 @@
 
 #include "core/util/err.h"
 
+#define PROBLEM_TYPE "/api/v1/problems/" /* type URIs: this and the id */
+
 struct problem {
-    const char *id; /* last part of the type URI, /api/v1/problems/<id> */
+    const char *id;
     unsigned status;
     const char *title;
-    const char *explanation; /* what it means and what to do about it */
+    const char *meaning;
+    const char *remedy; /* what to do about it */
 };
 
 /* The problem with this id; "internal" when there is none. */

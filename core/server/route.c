@@ -96,6 +96,32 @@ void route_find(const struct route *table, size_t count, const char *method,
     ret->value_count = 0;
 }
 
+bool route_word_in(const char *words, const char *word)
+{
+    size_t length = strlen(word);
+    for (const char *at = words; at && *at;) {
+        size_t n = strcspn(at, " ");
+        if (n == length && strncmp(at, word, n) == 0)
+            return true;
+        at += n + strspn(at + n, " ");
+    }
+    return false;
+}
+
+const char *route_status(const struct route *route)
+{
+    if (route->status)
+        return route->status;
+    return route->reply_schema || route->reply_type ? "200" : "204";
+}
+
+bool route_takes_key(const struct route *route)
+{
+    return strcmp(route->method, "POST") == 0 &&
+           route->scope != SCOPE_ENGINE &&
+           !(route->flags & (ROUTE_UPLOAD | ROUTE_SECRET));
+}
+
 int route_paging(struct request *r, size_t *ret_limit, const char **ret_after)
 {
     const char *limit = request_query(r, "limit");

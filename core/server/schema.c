@@ -409,11 +409,21 @@ static int fits_bounds(struct place *place, const json_t *schema,
     return 0;
 }
 
+/* Code points: continuation bytes of UTF-8 count nothing. */
+static size_t count_characters(const json_t *string)
+{
+    const char *text = json_string_value(string);
+    size_t count = 0;
+    for (size_t i = 0; i < json_string_length(string); i++)
+        count += ((unsigned char)text[i] & 0xc0) != 0x80;
+    return count;
+}
+
 static int fits_size(struct place *place, const json_t *schema,
                      const json_t *value)
 {
-    static const struct bound text[] = {{"minLength", true, " bytes"},
-                                        {"maxLength", false, " bytes"}};
+    static const struct bound text[] = {{"minLength", true, " characters"},
+                                        {"maxLength", false, " characters"}};
     static const struct bound array[] = {{"minItems", true, " items"},
                                          {"maxItems", false, " items"}};
     static const struct bound object[] = {{"minProperties", true, " keys"},
@@ -422,7 +432,7 @@ static int fits_size(struct place *place, const json_t *schema,
                                           {"maximum", false, ""}};
     if (json_is_string(value))
         return fits_bounds(place, schema, text, 2,
-                           (double)json_string_length(value));
+                           (double)count_characters(value));
     if (json_is_array(value))
         return fits_bounds(place, schema, array, 2,
                            (double)json_array_size(value));

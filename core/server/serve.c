@@ -19,6 +19,7 @@
 #include "core/server/event.h"
 #include "core/server/host.h"
 #include "core/server/images.h"
+#include "core/server/openapi.h"
 #include "core/server/operation.h"
 #include "core/server/privileges.h"
 #include "core/server/publish.h"
@@ -134,7 +135,10 @@ static int make_small_parts(struct serve *serve, uid_t owner, struct err *err)
     server->boot_table = boot_table_new();
     if (!server->boot_table)
         return err_set(err, ERR_NO_MEMORY, "out of memory");
-    return schemas_builtin(&server->schemas, err);
+    int code = schemas_builtin(&server->schemas, err);
+    if (code == 0)
+        code = openapi_new(server->schemas, &server->openapi, err);
+    return code;
 }
 
 static int start_workers(struct serve *serve, struct err *err)
@@ -225,6 +229,7 @@ static int start_http(struct serve *serve, struct err *err)
         .route_count = route_count,
         .schemas = server->schemas,
         .closed = connection_closed,
+        .check_replies = server->config->check_replies,
     };
     return http_new(&spec, &server->http, err);
 }
@@ -281,6 +286,7 @@ static void take_apart(struct serve *serve)
     registry_free(server->registry);
     events_free(server->events);
     tokens_free(server->tokens);
+    openapi_free(server->openapi);
     schemas_free(server->schemas);
     site_free(server->site);
     loop_free(server->loop);

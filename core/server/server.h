@@ -19,6 +19,7 @@ struct hosts;      /* host.h: machines and their aliases */
 struct http;       /* http.h: the HTTP thread */
 struct images;     /* images.h: catalogue, imports */
 struct loop;
+struct openapi;    /* openapi.h: the interface's own description */
 struct pool;
 struct published;  /* publish.h: engine builds */
 struct registry;   /* core/plugin/registry.h: enabled plugins */
@@ -52,6 +53,7 @@ struct server {
     struct dhcp *dhcp;
     struct http *http;
     struct schemas *schemas;
+    struct openapi *openapi;
     struct sockets *sockets;
     int64_t started_s; /* calendar */
 };

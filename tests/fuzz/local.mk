@@ -107,12 +107,17 @@ tests_fuzz_fuzz_message_LDFLAGS = $(FUZZ_LINK)
 
 http_fuzz_targets = tests/fuzz/fuzz-http-head
 if SERVER
-http_fuzz_targets += tests/fuzz/fuzz-http-request
+http_fuzz_targets += tests/fuzz/fuzz-http-accept tests/fuzz/fuzz-http-request \
+	tests/fuzz/fuzz-schema
 endif
 check_PROGRAMS += $(http_fuzz_targets)
 if !FUZZERS
 TESTS += $(http_fuzz_targets)
 endif
+tests_fuzz_fuzz_http_accept_SOURCES = %D%/fuzz-http-accept.c $(fuzz_main)
+tests_fuzz_fuzz_http_accept_LDADD = libslipwayserver.la $(FUZZ_LIBS)
+tests_fuzz_fuzz_http_accept_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_fuzz_http_accept_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_http_head_SOURCES = %D%/fuzz-http-head.c $(fuzz_main)
 tests_fuzz_fuzz_http_head_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_http_head_CFLAGS = $(FUZZ_CFLAGS)
@@ -121,6 +126,10 @@ tests_fuzz_fuzz_http_request_SOURCES = %D%/fuzz-http-request.c $(fuzz_main)
 tests_fuzz_fuzz_http_request_LDADD = libslipwayserver.la $(FUZZ_LIBS)
 tests_fuzz_fuzz_http_request_CFLAGS = $(FUZZ_CFLAGS)
 tests_fuzz_fuzz_http_request_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_schema_SOURCES = %D%/fuzz-schema.c $(fuzz_main)
+tests_fuzz_fuzz_schema_LDADD = libslipwayserver.la $(FUZZ_LIBS)
+tests_fuzz_fuzz_schema_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_fuzz_schema_LDFLAGS = $(FUZZ_LINK)
 
 tests_fuzz_fuzz_smbios_SOURCES = %D%/fuzz-smbios.c $(fuzz_main)
 tests_fuzz_fuzz_smbios_LDADD = libslipwayengine.la $(FUZZ_LIBS)

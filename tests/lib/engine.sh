@@ -54,7 +54,7 @@ use_fixtures () {
 
 server_configure () {
   echo "{\"state_dir\": \"$state\", \"address\": \"$server_address\", $server_members}" |
-    jq ".ports.tls = $tls_port | .ports.http = $http_port" > "$TEST_DIR/slipwayd.json"
+    jq ".ports.tls = $tls_port | .ports.http = $http_port | .debug.check_replies = true" > "$TEST_DIR/slipwayd.json"
 }
 
 server_init () {

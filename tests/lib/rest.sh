@@ -10,10 +10,11 @@ token=
 call () {
   local method=$1 path=$2; shift 2
   [ -n "$token" ] || token=$(cat "$state/admin-token")
+  : > "$TEST_DIR/body"
   status=$(curl -sS --max-time 30 --cacert "$state/site/ca.pem" -X "$method" \
     -H "Authorization: Bearer $token" -D "$TEST_DIR/headers" -o "$TEST_DIR/body" \
     -w '%{http_code}' "https://127.0.0.1:$tls_port$path" "$@") || status=none
-  body=$(cat "$TEST_DIR/body" 2> /dev/null)
+  body=$(cat "$TEST_DIR/body")
   headers=$(tr -d '\r' < "$TEST_DIR/headers")
 }
 send () {

@@ -6,7 +6,7 @@
 requires jq
 
 cat > "$TEST_DIR/slipwayd.json" <<JSON
-{"state_dir": "$TEST_DIR/state", "address": "127.0.0.1", "ports": {"tls": 0, "http": 0}}
+{"state_dir": "$TEST_DIR/state", "address": "127.0.0.1", "ports": {"tls": 0, "http": 0}, "debug": {"check_replies": true}}
 JSON
 "$run" slipwayd init --config "$TEST_DIR/slipwayd.json" > "$TEST_DIR/init.log" 2>&1 ||
   bail "init: $(cat "$TEST_DIR/init.log")"

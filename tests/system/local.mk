@@ -26,12 +26,13 @@ dist_check_SCRIPTS += %D%/cli.sh
 TESTS += %D%/cli.sh
 rest_system_tests = \
 	%D%/rest-api.sh \
+	%D%/rest-contract.sh \
 	%D%/rest-hostile.sh \
 	%D%/rest-plugins.sh \
 	%D%/rest-server.sh
 dist_check_SCRIPTS += $(rest_system_tests)
 TESTS += $(rest_system_tests)
-EXTRA_DIST += tests/lib/rest.sh
+EXTRA_DIST += tests/lib/rest.sh tests/lib/rest-contract
 
 dist_check_SCRIPTS += %D%/engine-build.sh
 TESTS += %D%/engine-build.sh

@@ -122,7 +122,16 @@ is "$(jq -r '.items[-1].event' <<< "$body")" token-created "the list has it too"
 
 # Every problem is explained.
 call GET /api/v1/problems
-is "$(jq '[.items[] | (.explanation | length) > 20] | all' <<< "$body")" true "problems are explained"
+is "$(jq '[.items[] | (.meaning | length) > 20 and (.remedy | length) > 20] | all' <<< "$body")" true "problems are explained"
 call GET /api/v1/problems/conflict
 is "$status $(jq -r .status <<< "$body")" "200 409" "one by one"
+call GET /api/v1/problems/conflict -H 'Accept: text/html,application/xml;q=0.9,*/*;q=0.8'
+like "$headers" '^[Cc]ontent-[Tt]ype: text/html' "a browser gets a page"
+like "$body" '<h1>Conflict \(conflict, status 409\)</h1>' "with the title"
+call GET /api/v1/problems/conflict -H 'Accept: text/plain'
+like "$headers" "^[Cc]ontent-[Tt]ype: text/plain" "a terminal gets plain text"
+like "$body" "^What to do: " "with what to do"
+call GET /api/v1/problems/nothing; problem not-found 404 "an unknown problem"
+saved=$token token=none; call GET /api/v1/problems/conflict; token=$saved
+is "$status" 200 "no token is needed to read why it is refused"
 done_testing

@@ -283,6 +283,12 @@ tests_unit_test_door_route_SOURCES = %D%/test-door-route.c
 tests_unit_test_door_route_LDADD = libslipwayserver.la $(UNIT_LIBS)
 tests_unit_test_door_route_CFLAGS = $(UNIT_CFLAGS)
 
+check_PROGRAMS += %D%/test-http-accept
+TESTS += %D%/test-http-accept
+tests_unit_test_http_accept_SOURCES = %D%/test-http-accept.c
+tests_unit_test_http_accept_LDADD = libslipwayserver.la $(UNIT_LIBS)
+tests_unit_test_http_accept_CFLAGS = $(UNIT_CFLAGS)
+
 check_PROGRAMS += %D%/test-keep
 TESTS += %D%/test-keep
 tests_unit_test_keep_SOURCES = %D%/test-keep.c
@@ -296,6 +302,12 @@ tests_unit_test_mtftp_SOURCES = %D%/test-mtftp.c %D%/tftp-world.c %D%/tftp-world
 tests_unit_test_mtftp_LDADD = libslipwayserver.la $(UNIT_LIBS)
 tests_unit_test_mtftp_CPPFLAGS = $(AM_CPPFLAGS) -DPLUGIN_VERSION='"$(PACKAGE_VERSION)"'
 tests_unit_test_mtftp_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-openapi
+TESTS += %D%/test-openapi
+tests_unit_test_openapi_SOURCES = %D%/test-openapi.c
+tests_unit_test_openapi_LDADD = libslipwayserver.la $(UNIT_LIBS)
+tests_unit_test_openapi_CFLAGS = $(UNIT_CFLAGS)
 
 check_PROGRAMS += %D%/test-packet
 TESTS += %D%/test-packet

@@ -44,6 +44,7 @@ static const struct sample samples[] = {
     {"{\"minItems\":1,\"maxItems\":2}", "[1,2,3]", false},
     {"{\"minLength\":2,\"maxLength\":3}", "\"a\"", false},
     {"{\"minLength\":2,\"maxLength\":3}", "\"abc\"", true},
+    {"{\"maxLength\":3}", "\"\u00e4\u00f6\u00fc\"", true}, /* not bytes */
     {"{\"minProperties\":1}", "{}", false},
     {"{\"maximum\":9}", "10", false},
     {"{\"pattern\":\"^[a-z]+$\"}", "\"abc\"", true},
