@@ -164,6 +164,8 @@ static void serve(struct action_host *host, const char *call,
         action_serve_image_verify(host, head);
     else if (strcmp(call, "personalise") == 0)
         action_serve_personalise(host, head, fd);
+    else if (strcmp(call, "disk-grow") == 0)
+        action_serve_grow(host, head);
     else if (strcmp(call, "blob-open") == 0)
         action_serve_blob(host, head);
     else if (strcmp(call, "lldp-open") == 0)

@@ -384,6 +384,7 @@ static void write_image(struct action_host *host, struct action_image *image)
     state->image = image;
     state->verified = false;
     state->range_count = 0;
+    state->grown = 0;
     host->verifying = false;
     host->last_disk = host->disk;
     host->has_last_disk = true;

@@ -32,7 +32,9 @@ struct action_image {
 struct disk_state {
     const struct action_image *image; /* that was written last, or NULL */
     bool verified;                    /* since then */
-    size_t range_count;               /* changed by personalise */
+    unsigned grown;                   /* partition, 0 = none */
+    uint64_t grown_bytes;             /* how long it is now */
+    size_t range_count;               /* changed since it was verified */
     struct pipeline_range ranges[ACTION_MAX_RANGES];
 };
 
@@ -67,6 +69,7 @@ struct action_host {
     json_t *result;
     json_t *images;       /* array: what was written where */
     json_t *personalised; /* array: what was changed afterwards */
+    json_t *grown;        /* array: partitions that reach further now */
     struct declared_write declared[ACTION_MAX_DECLARED];
     size_t declared_count;
     struct action_image *contents[PLAN_MAX_IMAGES];
@@ -88,6 +91,7 @@ struct action_host {
     unsigned base_permille;
     struct page_fetch *pages;
     struct personalise *personalise;
+    const struct partition *partition; /* that is being changed */
     json_t *files; /* of personalise, until the manifest is there */
 };
 
@@ -136,5 +140,18 @@ void action_stop_images(struct action_host *host);
 void action_serve_personalise(struct action_host *host, const json_t *head,
                               int text_fd);
 void action_stop_personalise(struct action_host *host);
+/* 0 when the disk may be changed now: it was compared with this image. */
+int action_may_change(struct action_host *host,
+                      const struct action_image *image);
+/* Starts to change `partition` of the call's disk: `spec` has what is done;
+ * the rest is filled in here.  Answers the call in the end. */
+void action_start_change(struct action_host *host,
+                         const struct partition *partition,
+                         struct personalise_spec *spec);
+
+/* action-host-grow.c */
+void action_serve_grow(struct action_host *host, const json_t *head);
+/* Takes down that a partition of the call's disk has this length now. */
+void action_note_growth(struct action_host *host, uint64_t length_bytes);
 
 #endif

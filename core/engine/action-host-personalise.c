@@ -62,10 +62,14 @@ static int read_file(const json_t *from, struct file_set *set, struct err *err)
     file->mode = (uint32_t)json_get_u64(&r, "mode", 0, 07777);
     file->owner = (uint32_t)json_get_u64(&r, "owner", 0, UINT32_MAX);
     file->group = (uint32_t)json_get_u64(&r, "group", 0, UINT32_MAX);
+    file->partition = (uint32_t)json_get_u64(&r, "partition", 0, 1024);
+    file->needs = json_opt_text(&r, "needs", NULL);
+    file->needs_text = json_opt_text(&r, "needs_text", NULL);
     if (json_done(&r) < 0)
         return r.code;
     file->length = strlen(hex) / 2;
-    if (!path_ok(path) || file->length > ACTION_MAX_FILE_BYTES)
+    if (!path_ok(path) || (file->needs && !path_ok(file->needs)) ||
+        file->length > ACTION_MAX_FILE_BYTES)
         return err_set(err, ERR_INVALID,
                        "'%.200s' cannot be written: the path must be absolute "
                        "and plain, the content at most %u bytes",
@@ -98,6 +102,11 @@ static struct file_set *read_files(const json_t *list, struct err *err)
         if (read_file(json_array_get(list, i), set, err) < 0)
             goto fail;
         total += set->files[i].length;
+        if (set->files[i].partition != set->files[0].partition) {
+            (void)err_set(err, ERR_INVALID,
+                          "files for two partitions need two calls");
+            goto fail;
+        }
     }
     if (total <= ACTION_MAX_ALL_FILES_BYTES)
         return set;
@@ -131,7 +140,8 @@ static int keep_ranges(struct action_host *host, json_t *ranges)
         json_pack("{s:s, s:O}", "disk", disk->name, "ranges", ranges));
 }
 
-static void on_personalised(void *arg, json_t *ranges, const struct err *err)
+static void on_changed(void *arg, json_t *ranges, uint64_t length_bytes,
+                       const struct err *err)
 {
     struct action_host *host = arg;
     struct err why = ERR_INIT;
@@ -147,68 +157,102 @@ static void on_personalised(void *arg, json_t *ranges, const struct err *err)
         action_refuse(host, ERR_INTERNAL,
                       "the list of changed ranges is damaged");
     } else {
+        action_note_growth(host, length_bytes);
         action_reply(host, 0, NULL, -1);
     }
 }
 
-static void start_helper(struct action_host *host, const struct partition *root)
+void action_start_change(struct action_host *host,
+                         const struct partition *partition,
+                         struct personalise_spec *spec)
 {
+    const struct disk *disk = &host->spec.target->disks.disks[host->disk];
+    const struct disk_state *state = &host->disks[host->disk];
     struct err err = ERR_INIT;
-    struct file_set *set = read_files(host->files, &err);
 
-    if (!set) {
-        action_stop_personalise(host);
-        action_refuse(host, err.code, "%s", err.text);
-        return;
-    }
+    host->partition = partition;
     host->device_fd = action_open_disk(host, host->disk, true);
     if (host->device_fd < 0) {
-        file_set_done(set);
         action_stop_personalise(host);
         return;
     }
-    struct personalise_spec spec = {
-        .device_fd = host->device_fd,
-        .offset_bytes = root->start_bytes,
-        .length_bytes = root->length_bytes,
-        .file_system = root->file_system,
-        .files = set->files,
-        .file_count = set->count,
-    };
-    int code = personalise_start(host->spec.loop, &spec, on_personalised, host,
+    spec->device_fd = host->device_fd;
+    spec->device_bytes = disk->size_bytes;
+    spec->sector_bytes = disk->logical_sector_bytes;
+    spec->partition = partition->number;
+    spec->offset_bytes = partition->start_bytes;
+    spec->length_bytes = state->grown == partition->number
+                             ? state->grown_bytes
+                             : partition->length_bytes;
+    spec->file_system = partition->file_system;
+    int code = personalise_start(host->spec.loop, spec, on_changed, host,
                                  &host->personalise, &err);
-    file_set_done(set);
     if (code == 0)
         return;
     action_stop_personalise(host);
     action_refuse(host, code, "%s", err.text);
 }
 
-static void with_manifest(struct action_host *host, struct action_image *image)
+int action_may_change(struct action_host *host,
+                      const struct action_image *image)
 {
-    struct disk_state *state = &host->disks[host->disk];
-    const struct partitions *parts = &image->manifest.partitions;
-    const char *disk = host->spec.target->disks.disks[host->disk].name;
-    const struct partition *root = NULL;
+    const struct disk_state *state = &host->disks[host->disk];
 
-    for (size_t i = 0; parts->root && i < parts->count; i++)
-        if (parts->list[i].number == parts->root)
-            root = &parts->list[i];
-    if (state->image != image || !state->verified)
-        action_refuse(host, ERR_INVALID,
-                      "action '%s' wants to change disk '%s' before it was "
-                      "compared with image '%s'",
-                      host->step->action, disk, image->manifest.name);
-    else if (!root)
+    if (state->image == image && state->verified)
+        return 0;
+    action_refuse(host, ERR_INVALID,
+                  "action '%s' wants to change disk '%s' before it was "
+                  "compared with image '%s'",
+                  host->step->action,
+                  host->spec.target->disks.disks[host->disk].name,
+                  image->manifest.name);
+    return -1;
+}
+
+/* The partition that the files go into, or NULL after refusing. */
+static const struct partition *files_place(struct action_host *host,
+                                           const struct action_image *image,
+                                           unsigned number)
+{
+    const struct partitions *parts = &image->manifest.partitions;
+    const struct partition *found =
+        partitions_find(parts, number ? number : parts->root);
+
+    if (found)
+        return found;
+    if (number)
+        action_refuse(host, ERR_INVALID, "image '%s' has no partition %u",
+                      image->manifest.name, number);
+    else
         action_refuse(host, ERR_UNSUPPORTED,
                       "image '%s' has no root file system that could be "
                       "personalised; leave host name and marker out",
                       image->manifest.name);
-    else {
-        start_helper(host, root);
-        return;
+    return NULL;
+}
+
+static void with_manifest(struct action_host *host, struct action_image *image)
+{
+    struct err err = ERR_INIT;
+    struct file_set *set = NULL;
+    const struct partition *place = NULL;
+
+    if (action_may_change(host, image) == 0) {
+        set = read_files(host->files, &err);
+        if (!set)
+            action_refuse(host, err.code, "%s", err.text);
     }
-    action_stop_personalise(host);
+    if (set)
+        place = files_place(host, image, set->files[0].partition);
+    if (place) {
+        struct personalise_spec spec = {.files = set->files,
+                                        .file_count = set->count};
+        action_start_change(host, place, &spec);
+    } else {
+        action_stop_personalise(host);
+    }
+    if (set)
+        file_set_done(set);
 }
 
 void action_serve_personalise(struct action_host *host, const json_t *head,

@@ -167,6 +167,8 @@ static json_t *compose_result(struct action_host *host)
         (void)json_object_set(result, "images", host->images);
     if (json_array_size(host->personalised) > 0)
         (void)json_object_set(result, "personalised", host->personalised);
+    if (json_array_size(host->grown) > 0)
+        (void)json_object_set(result, "grown", host->grown);
     AUTO_FREE char *text = json_text(result);
     if (text && strlen(text) <= MESSAGE_MAX_RESULT_BYTES)
         return result;
@@ -313,10 +315,12 @@ struct action_host *action_host_start(const struct action_spec *spec,
         host->device_fd = -1;
         host->images = json_array();
         host->personalised = json_array();
+        host->grown = json_array();
         host->disk_count = spec->target->disks.count;
         host->disks = calloc(host->disk_count + 1, sizeof(*host->disks));
     }
-    if (!host || !host->images || !host->personalised || !host->disks) {
+    if (!host || !host->images || !host->personalised || !host->grown ||
+        !host->disks) {
         if (!host)
             (void)close(spec->plugin_fd); /* it was only read */
         (void)err_set(err, ERR_NO_MEMORY, "not enough memory for a step");
@@ -375,6 +379,7 @@ void action_host_free(struct action_host *host)
     json_decref(host->result);
     json_decref(host->images);
     json_decref(host->personalised);
+    json_decref(host->grown);
     free(host->disks);
     free(host);
 }

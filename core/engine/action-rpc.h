@@ -20,6 +20,7 @@
  *   image-write     param, disk
  *   image-verify    param, disk
  *   personalise     param, disk; text, bytes
+ *   disk-grow       param, disk
  *   blob-open       param                       length; descriptor
  *   lldp-open       port                        descriptor
  *   facts                                       text

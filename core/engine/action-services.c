@@ -7,6 +7,7 @@
 #include "core/util/json.h"
 
 #define LOG_TEXT_BYTES 1024
+#define FILE_STRIDE_MAX 4096 /* of a plugin that is newer than this engine */
 
 static struct action_process *self(const struct slipway_action_host *host)
 {
@@ -309,6 +310,12 @@ static int serve_image_verify(const struct slipway_action_host *host,
     return image_call(host, "image-verify", index, disk_id);
 }
 
+static int serve_disk_grow(const struct slipway_action_host *host,
+                           uint64_t index, uint64_t disk_id)
+{
+    return image_call(host, "disk-grow", index, disk_id);
+}
+
 /* Hexadecimal keeps the bytes whole inside JSON; files are small. */
 static json_t *file_json(const struct slipway_file *file)
 {
@@ -317,10 +324,24 @@ static json_t *file_json(const struct slipway_file *file)
     if (!hex)
         return NULL;
     (void)hex_format(file->data ? file->data : "", (size_t)file->length, hex);
-    return json_pack("{s:s, s:s, s:i, s:I, s:I}", "path",
+    return json_pack("{s:s, s:s, s:i, s:I, s:I, s:I, s:s*, s:s*}", "path",
                      file->path ? file->path : "", "hex", hex, "mode",
                      (int)file->mode, "owner", (json_int_t)file->owner, "group",
-                     (json_int_t)file->group);
+                     (json_int_t)file->group, "partition",
+                     (json_int_t)file->partition, "needs", file->needs,
+                     "needs_text", file->needs_text);
+}
+
+/* A plugin may know a shorter or a longer structure. */
+static bool take_file(const char *at, uint64_t stride,
+                      struct slipway_file *ret)
+{
+    *ret = (struct slipway_file){.size = stride};
+    if (stride < offsetof(struct slipway_file, needs) || stride % 8 ||
+        stride > FILE_STRIDE_MAX)
+        return false;
+    memcpy(ret, at, MIN(stride, sizeof(*ret)));
+    return ret->size == stride && ret->length <= ACTION_MAX_FILE_BYTES;
 }
 
 static int serve_personalise(const struct slipway_action_host *host,
@@ -338,15 +359,13 @@ static int serve_personalise(const struct slipway_action_host *host,
         return action_fail(process, SLIPWAY_EINVAL,
                            "the plugin wants to write %llu files, 1 to %d fit",
                            (unsigned long long)count, ACTION_MAX_FILES);
-    /* The plugin's own stride: it may know a longer structure. */
     for (uint64_t i = 0; i < count; i++, at += files->size) {
-        const struct slipway_file *file = (const struct slipway_file *)at;
-        if (file->size < sizeof(*file) || file->size != files->size ||
-            file->length > ACTION_MAX_FILE_BYTES)
+        struct slipway_file file;
+        if (!take_file(at, files->size, &file))
             return action_fail(process, SLIPWAY_EINVAL,
                                "file %llu of the plugin is not valid",
                                (unsigned long long)i);
-        if (json_array_append_new(list, file_json(file)) < 0)
+        if (json_array_append_new(list, file_json(&file)) < 0)
             return action_fail(process, SLIPWAY_EINVAL,
                                "file %llu of the plugin has no valid path",
                                (unsigned long long)i);
@@ -415,6 +434,7 @@ void action_services(struct slipway_action_host *host)
     host->disk_select = serve_disk_select;
     host->declare_write = serve_declare_write;
     host->disk_open = serve_disk_open;
+    host->disk_grow = serve_disk_grow;
     host->image_facts = serve_image_facts;
     host->image_write = serve_image_write;
     host->image_verify = serve_image_verify;

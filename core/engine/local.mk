@@ -9,6 +9,7 @@ libslipwayengine_la_SOURCES = \
 	%D%/action-command.c \
 	%D%/action-host-calls.c \
 	%D%/action-host-disks.c \
+	%D%/action-host-grow.c \
 	%D%/action-host-images.c \
 	%D%/action-host-parts.h \
 	%D%/action-host-personalise.c \
@@ -16,6 +17,15 @@ libslipwayengine_la_SOURCES = \
 	%D%/action-process.c %D%/action-process.h \
 	%D%/action-rpc.c %D%/action-rpc.h \
 	%D%/action-services.c \
+	%D%/change/block-server.c %D%/change/block-server.h \
+	%D%/change/block-device.c %D%/change/block-device.h \
+	%D%/change/change.c %D%/change/change.h \
+	%D%/change/grow-table.c %D%/change/grow-table.h \
+	%D%/change/mounted.c %D%/change/mounted.h \
+	%D%/change/mounted-grow.c \
+	%D%/change/mounted-write.c \
+	%D%/change/ranges.c %D%/change/ranges.h \
+	%D%/change/request.c %D%/change/request.h \
 	%D%/console.c %D%/console.h \
 	%D%/disk-select.c %D%/disk-select.h \
 	%D%/disks-internal.h \

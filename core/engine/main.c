@@ -7,6 +7,7 @@
 
 #include "config.h"
 #include "core/engine/action-process.h"
+#include "core/engine/change/change.h"
 #include "core/engine/engine.h"
 #include "core/engine/kexec-process.h"
 #include "core/engine/modules.h"
@@ -18,7 +19,7 @@ static const char usage[] =
     "usage: slipway-engine run --trust FILE [OPTION...]\n"
     "       slipway-engine --version\n"
     "As the first process of a machine it needs no arguments.  'pipeline',\n"
-    "'action NAME' and 'kexec DISK' are started by it.\n";
+    "'change', 'action NAME' and 'kexec DISK' are started by it.\n";
 
 static void print_version(void)
 {
@@ -48,6 +49,8 @@ int main(int argc, char **argv)
         return action_process_main(argv[2]);
     if (strcmp(word, "kexec") == 0 && argc == 3)
         return kexec_process_main(argv[2]);
+    if (strcmp(word, "change") == 0 && argc == 2)
+        return change_main();
     if (strcmp(word, "--version") == 0) {
         print_version();
         return 0;

@@ -28,8 +28,7 @@ struct table {
     struct err *err;
 };
 
-/* CRC-32 of IEEE 802.3, as GPT uses it; small inputs only. */
-static uint32_t crc32(const uint8_t *data, size_t length)
+uint32_t gpt_crc32(const uint8_t *data, size_t length)
 {
     uint32_t crc = 0xffffffff;
     for (size_t i = 0; i < length; i++) {
@@ -132,7 +131,7 @@ static int gpt_body(struct table *t, const uint8_t *header)
     int rc = t->read(t->arg, entries, bytes, lba * t->sector_bytes, t->err);
     if (rc)
         return rc;
-    if (crc32(entries, bytes) != get_le32(header + 88))
+    if (gpt_crc32(entries, bytes) != get_le32(header + 88))
         return err_set(t->err, ERR_CORRUPT,
                        "the entries of the image's GPT do not match their "
                        "checksum: is the image complete");
@@ -166,7 +165,7 @@ static int gpt_read(struct table *t)
     uint32_t crc = get_le32(header + 16);
     put_le32(header + 16, 0);
     if (length < GPT_HEADER_BYTES || length > sizeof(header) ||
-        crc32(header, length) != crc)
+        gpt_crc32(header, length) != crc)
         return err_set(t->err, ERR_CORRUPT,
                        "the header of the image's GPT does not match its "
                        "checksum");

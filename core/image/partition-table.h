@@ -6,6 +6,9 @@
 
 #include "core/image/partition.h"
 
+/* CRC-32 of IEEE 802.3, as GPT uses it; for small inputs. */
+uint32_t gpt_crc32(const uint8_t *data, size_t length);
+
 /* Fills table, count, list (without file systems) and boots_bios. */
 int partition_table_read(partition_read *read, void *arg, uint64_t size_bytes,
                          uint32_t sector_bytes, struct partitions *ret,

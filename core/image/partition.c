@@ -10,6 +10,7 @@
 #include "core/util/bytes.h"
 
 #define TYPE_ESP "c12a7328-f81f-11d2-ba4b-00a0c93ec93b"
+#define FAT_LABEL_BYTES 11
 #define EXT_LAST_MOUNTED (1024 + 136) /* s_last_mounted, 64 bytes */
 
 /* Discoverable Partitions Specification: root of x86-64, x86, arm64, ppc64le.
@@ -48,9 +49,30 @@ static unsigned root_score(const struct partition *p, const uint8_t *head)
 {
     if (is_root_type(p))
         return 3;
+    if (!strcmp(p->file_system, "xfs") || !strcmp(p->file_system, "btrfs"))
+        return 1;
     if (strncmp(p->file_system, "ext", 3))
         return 0;
     return memcmp(head + EXT_LAST_MOUNTED, "/", 2) ? 1 : 2;
+}
+
+/* A FAT's label names a partition that has no name of its own.  Microsoft's
+ * "FAT: General Overview of On-Disk Format": BS_BootSig, BS_VolLab. */
+static void take_label(struct partition *p, const uint8_t *head)
+{
+    const uint8_t *signature = head + (head[66] == 0x29 ? 66 : 38);
+    if (p->name[0] || strcmp(p->file_system, "vfat") || *signature != 0x29)
+        return;
+    size_t length = FAT_LABEL_BYTES;
+    memcpy(p->name, signature + 5, length);
+    while (length && p->name[length - 1] == ' ')
+        length--;
+    p->name[length] = '\0';
+    for (char *at = p->name; *at; at++)
+        if (*at < ' ' || *at > '~')
+            *at = '?';
+    if (!strcmp(p->name, "NO NAME"))
+        p->name[0] = '\0';
 }
 
 struct guess {
@@ -70,6 +92,7 @@ static int look(partition_read *read, void *arg, uint8_t *head,
     if (rc)
         return rc;
     p->file_system = partition_file_system(head, length);
+    take_label(p, head);
     if (is_esp(p) && !all->esp) {
         all->esp = p->number;
         all->boots_uefi = !strcmp(p->file_system, "vfat");

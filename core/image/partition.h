@@ -22,7 +22,7 @@ struct partition {
     uint64_t start_bytes;
     uint64_t length_bytes;
     char type[PARTITION_TYPE_BYTES];
-    char name[PARTITION_NAME_BYTES];
+    char name[PARTITION_NAME_BYTES]; /* without one: a FAT's label */
     const char *file_system; /* "ext4", "vfat", ... or "" when unknown */
 };
 
@@ -43,7 +43,7 @@ typedef int partition_read(void *arg, void *data, size_t length,
 /*
  * An image without a table is no error.  A damaged GPT is: ERR_CORRUPT.  The
  * root is, in this order: a partition typed as a Linux root, an ext file
- * system that was last mounted on "/", the largest ext file system.
+ * system that was last mounted on "/", the largest ext, XFS or btrfs.
  */
 int partitions_read(partition_read *read, void *arg, uint64_t size_bytes,
                     uint32_t sector_bytes, struct partitions *ret,

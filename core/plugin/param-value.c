@@ -199,6 +199,26 @@ static int parse_disk(const json_t *json, struct param_value *ret,
     return ret->text ? 0 : err_set(err, ERR_NO_MEMORY, "needs more memory");
 }
 
+/* What is in it is for the plugin to judge; here its length is bounded. */
+static int parse_json(const struct param *param, const json_t *json,
+                      struct param_value *ret, struct err *err)
+{
+    uint64_t max = param->max ? param->max : PARAMS_JSON_MAX;
+    if (!json_is_object(json) && !json_is_array(json))
+        return err_set(err, ERR_INVALID, "must be an object or an array");
+    ret->text = json_text(json);
+    if (!ret->text)
+        return err_set(err, ERR_NO_MEMORY, "needs more memory");
+    size_t length = strlen(ret->text);
+    if (length < param->min || length > max)
+        return err_set(err, ERR_INVALID,
+                       "must have %llu to %llu bytes as compact JSON and has "
+                       "%zu",
+                       (unsigned long long)param->min, (unsigned long long)max,
+                       length);
+    return 0;
+}
+
 static int parse_type(const struct param *param, const json_t *json,
                       struct param_value *ret, struct err *err)
 {
@@ -219,6 +239,8 @@ static int parse_type(const struct param *param, const json_t *json,
         return parse_image(json, ret, err);
     case SLIPWAY_PARAM_DISK:
         return parse_disk(json, ret, err);
+    case SLIPWAY_PARAM_JSON:
+        return parse_json(param, json, ret, err);
     default:
         return err_set(err, ERR_INVALID, "has an unknown type");
     }
@@ -246,6 +268,7 @@ static json_t *default_json(const struct param *param)
     case SLIPWAY_PARAM_NUMBER:
     case SLIPWAY_PARAM_BOOL:
     case SLIPWAY_PARAM_DISK:
+    case SLIPWAY_PARAM_JSON:
         return json_parse(text, strlen(text), PARAMS_TEXT_MAX, NULL);
     default:
         return json_string(text);

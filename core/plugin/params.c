@@ -9,7 +9,7 @@
 
 static const char *const type_words[] = {
     NULL,     "text",  "number", "bool", "size",
-    "choice", "image", "blob",   "disk", "secret",
+    "choice", "image", "blob",   "disk", "secret", "json",
 };
 
 const char *param_type_word(uint32_t type)
@@ -107,7 +107,8 @@ static int check_type(const struct param *param, struct err *err)
     bool bounded = param->type == SLIPWAY_PARAM_TEXT ||
                    param->type == SLIPWAY_PARAM_NUMBER ||
                    param->type == SLIPWAY_PARAM_SIZE ||
-                   param->type == SLIPWAY_PARAM_SECRET;
+                   param->type == SLIPWAY_PARAM_SECRET ||
+                   param->type == SLIPWAY_PARAM_JSON;
     if (!param_type_word(param->type))
         return err_set(err, ERR_INVALID, "has the unknown type %u",
                        (unsigned)param->type);

@@ -16,6 +16,7 @@
 
 #define PARAMS_MAX 64         /* declared by one plugin */
 #define PARAMS_TEXT_MAX 4096u /* bytes of a TEXT without its own maximum */
+#define PARAMS_JSON_MAX 32768u /* bytes of a JSON without its own maximum */
 #define PARAMS_NUMBER_MAX (UINT64_C(1) << 53) /* what JSON carries exactly */
 
 struct param {

@@ -49,6 +49,7 @@ static json_t *value_of(const struct param *param, const char *text)
     case SLIPWAY_PARAM_NUMBER:
     case SLIPWAY_PARAM_BOOL:
     case SLIPWAY_PARAM_DISK:
+    case SLIPWAY_PARAM_JSON:
         return json_parse(text, strlen(text), PARAMS_TEXT_MAX, NULL);
     default:
         return json_string(text);

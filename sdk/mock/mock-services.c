@@ -329,6 +329,21 @@ static int mock_image_verify(const struct slipway_action_host *host,
                : image_pass(mock, index, disk_id, 0);
 }
 
+static int mock_disk_grow(const struct slipway_action_host *host,
+                          uint64_t index, uint64_t disk_id)
+{
+    struct slipway_mock *mock = mock_of(host);
+    (void)index;
+    if (mock->phase == PREPARE)
+        return disk_id < mock->disk_count
+                   ? SLIPWAY_OK
+                   : refuse(mock, SLIPWAY_EINVAL, "there is no such disk");
+    int code = check_write(mock, disk_id);
+    add_line(&mock->log, "grow");
+    mock->writes += !code && !(mock->host.flags & SLIPWAY_ACTION_DRY_RUN);
+    return code;
+}
+
 static int mock_personalise(const struct slipway_action_host *host,
                             uint64_t index, uint64_t disk_id,
                             const struct slipway_file *files, uint64_t count)
@@ -424,6 +439,7 @@ void slipway_mock_fill(struct slipway_action_host *host)
     host->disk_select = mock_disk_select;
     host->declare_write = mock_declare_write;
     host->disk_open = mock_disk_open;
+    host->disk_grow = mock_disk_grow;
     host->image_facts = mock_image_facts;
     host->image_write = mock_image_write;
     host->image_verify = mock_image_verify;

@@ -89,7 +89,7 @@ api () {
 # A GPT with an EFI system partition and an ext4 root that holds random data.
 make_disk_image () {
   local file=$1 root=$TEST_DIR/root
-  mkdir -p "$root/etc" "$root/boot"
+  mkdir -p "$root/etc/cloud" "$root/boot"
   head -c "${2:-8M}" /dev/urandom > "$root/boot/data"
   echo image > "$root/etc/hostname"
   truncate -s 64M "$file"

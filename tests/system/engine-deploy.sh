@@ -17,7 +17,9 @@ rm -rf "$TEST_DIR/root"
 add_host lab-01
 add_profile whole '[{"action":"inventory"},
   {"action":"install","with":{"image":"tiny","disk":{"select":"only","min":"32 MiB"},
-                              "hostname":"{{host.name}}","marker":"marked by a test"}}]' boot-disk
+                              "hostname":"{{host.name}}","marker":"marked by a test",
+                              "users":[{"name":"ada","sudo":true}],
+                              "network":[{"mac":"{{host.mac}}","dhcp":true}]}}]' boot-disk
 start_task whole
 truncate -s 96M "$disk"
 run_engine --disk "$disk"
@@ -56,4 +58,9 @@ root_of "$disk" "$TEST_DIR/root.ext4"
 ok "the file system is clean" e2fsck -fn "$TEST_DIR/root.ext4"
 is "$(debugfs -R 'cat /etc/hostname' "$TEST_DIR/root.ext4" 2> /dev/null)" lab-01 "it has its host name"
 is "$(debugfs -R 'cat /etc/slipway-marker' "$TEST_DIR/root.ext4" 2> /dev/null)" "marked by a test" "and its marker"
+seed () { debugfs -R "cat /var/lib/cloud/seed/nocloud/$1" "$TEST_DIR/root.ext4" 2> /dev/null; }
+is "$(seed meta-data | jq -r '.["local-hostname"]')" lab-01 "cloud-init's seed has the host name"
+is "$(seed user-data | tail -n 1 | jq -r '.users[1].name')" ada "and the user"
+is "$(seed network-config | jq -r '.ethernets.port0.match.macaddress')" "$host_mac" "and the network port"
+like "$(debugfs -R 'stat /var/lib/cloud/seed/nocloud/user-data' "$TEST_DIR/root.ext4" 2> /dev/null)" 'Mode: +0600' "which only root can read"
 done_testing

@@ -11,11 +11,23 @@ tests_unit_test_action_host_DEPENDENCIES = libslipwayengine.la \
 	libslipwaycore.la libslipwayutil.la plugins-built.stamp \
 	tests/plugin/built.stamp
 
+check_PROGRAMS += %D%/test-block-server
+TESTS += %D%/test-block-server
+tests_unit_test_block_server_SOURCES = %D%/test-block-server.c
+tests_unit_test_block_server_LDADD = libslipwayengine.la $(UNIT_LIBS)
+tests_unit_test_block_server_CFLAGS = $(UNIT_CFLAGS)
+
 check_PROGRAMS += %D%/test-channel
 TESTS += %D%/test-channel
 tests_unit_test_channel_SOURCES = %D%/test-channel.c
 tests_unit_test_channel_LDADD = $(UNIT_LIBS)
 tests_unit_test_channel_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-change-ranges
+TESTS += %D%/test-change-ranges
+tests_unit_test_change_ranges_SOURCES = %D%/test-change-ranges.c
+tests_unit_test_change_ranges_LDADD = libslipwayengine.la $(UNIT_LIBS)
+tests_unit_test_change_ranges_CFLAGS = $(UNIT_CFLAGS)
 
 check_PROGRAMS += %D%/test-console
 TESTS += %D%/test-console
@@ -58,6 +70,12 @@ TESTS += %D%/test-facts
 tests_unit_test_facts_SOURCES = %D%/test-facts.c
 tests_unit_test_facts_LDADD = libslipwayengine.la $(UNIT_LIBS)
 tests_unit_test_facts_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-grow-table
+TESTS += %D%/test-grow-table
+tests_unit_test_grow_table_SOURCES = %D%/test-grow-table.c
+tests_unit_test_grow_table_LDADD = libslipwayengine.la $(UNIT_LIBS)
+tests_unit_test_grow_table_CFLAGS = $(UNIT_CFLAGS)
 
 check_PROGRAMS += %D%/test-handoff
 TESTS += %D%/test-handoff
@@ -356,6 +374,15 @@ TESTS += %D%/test-schema
 tests_unit_test_schema_SOURCES = %D%/test-schema.c
 tests_unit_test_schema_LDADD = libslipwayserver.la $(UNIT_LIBS)
 tests_unit_test_schema_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-seed
+TESTS += %D%/test-seed
+tests_unit_test_seed_SOURCES = %D%/test-seed.c \
+	plugins/action/install/seed-network.c \
+	plugins/action/install/seed-users.c \
+	plugins/action/install/seed.c
+tests_unit_test_seed_LDADD = $(UNIT_LIBS)
+tests_unit_test_seed_CFLAGS = $(UNIT_CFLAGS)
 
 check_PROGRAMS += %D%/test-session
 TESTS += %D%/test-session

@@ -144,8 +144,8 @@ static const struct {
      "which plugins of kind action cannot count on; link it statically "
      "(published: the C library, libjansson.so.4, libblkid.so.1)"},
     {"needs-newer",
-     "action plugin 'needs-newer' is refused: it needs level 2 of the plugin "
-     "ABI and this is level 1; upgrade Slipway"},
+     "action plugin 'needs-newer' is refused: it needs level 3 of the plugin "
+     "ABI and this is level 2; upgrade Slipway"},
     {"no-run",
      "action plugin 'no-run' is refused: its descriptor has no 'run', which "
      "every plugin of its kind must have"},

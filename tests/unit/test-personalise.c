@@ -30,9 +30,11 @@ struct outcome {
     struct err err;
 };
 
-static void done(void *arg, json_t *ranges, const struct err *err)
+static void done(void *arg, json_t *ranges, uint64_t length_bytes,
+                 const struct err *err)
 {
     struct outcome *outcome = arg;
+    (void)length_bytes;
     outcome->called = true;
     outcome->ranges = json_incref(ranges);
     if (err)
@@ -255,6 +257,36 @@ static void an_unclean_file_system_is_left_alone(void **state)
     assert_memory_equal(before, after, DISK_BYTES);
 }
 
+/* All or nothing: the first file is not written either. */
+static void a_file_may_need_what_is_there(void **state)
+{
+    struct slipway_file files[] = {
+        file("/etc/hostname", "changed\n"),
+        file("/var/lib/cloud/seed/nocloud/meta-data", "{}\n"),
+    };
+    struct outcome outcome;
+    (void)state;
+    files[1].needs = "/etc/cloud";
+    if (!make_disk())
+        skip();
+    AUTO_FREE uint8_t *before = read_whole(disk_path, DISK_BYTES, 0);
+    personalise(files, 2, &outcome);
+    assert_null(outcome.ranges);
+    assert_non_null(strstr(outcome.err.text, "has no '/etc/cloud'"));
+    files[1].needs_text = "this image has no cloud-init";
+    personalise(files, 2, &outcome);
+    assert_string_equal(outcome.err.text, files[1].needs_text);
+    AUTO_FREE uint8_t *after = read_whole(disk_path, DISK_BYTES, 0);
+    assert_memory_equal(before, after, DISK_BYTES);
+    files[1].needs = "/config/hostname"; /* through a link */
+    personalise(files, 2, &outcome);
+    assert_string_equal(outcome.err.text, "");
+    take_partition_out();
+    assert_content("/etc/hostname", "changed\n");
+    assert_content("/var/lib/cloud/seed/nocloud/meta-data", "{}\n");
+    json_decref(outcome.ranges);
+}
+
 static void what_is_no_file_system_is_told(void **state)
 {
     const struct slipway_file files[] = {file("/etc/hostname", "x\n")};
@@ -273,14 +305,14 @@ static void what_is_no_file_system_is_told(void **state)
 static void another_file_system_is_refused(void **state)
 {
     const struct personalise_spec spec = {
-        .device_fd = 0, .length_bytes = 1, .file_system = "btrfs"};
+        .device_fd = 0, .length_bytes = 1, .file_system = "ntfs"};
     struct personalise *p = NULL;
     struct err err = ERR_INIT;
     struct loop *loop = loop_new(&seam_real, NULL);
     (void)state;
     assert_int_equal(personalise_start(loop, &spec, done, NULL, &p, &err),
                      ERR_UNSUPPORTED);
-    assert_non_null(strstr(err.text, "btrfs"));
+    assert_non_null(strstr(err.text, "ntfs"));
     loop_free(loop);
 }
 
@@ -290,6 +322,7 @@ int main(void)
         cmocka_unit_test(files_are_written_and_ranges_told),
         cmocka_unit_test(bad_places_are_refused),
         cmocka_unit_test(an_unclean_file_system_is_left_alone),
+        cmocka_unit_test(a_file_may_need_what_is_there),
         cmocka_unit_test(what_is_no_file_system_is_told),
         cmocka_unit_test(another_file_system_is_refused),
     };

@@ -5,73 +5,20 @@
 
 #include "core/util/file.h"
 
-#define RANGES_MAX 65536
-
-struct range {
-    uint64_t offset;
-    uint64_t length;
-};
-
 static struct {
     int fd;
     uint64_t offset;
     uint64_t length;
-    struct range *ranges;
-    size_t count;
-    size_t capacity;
-    int failed; /* a range could not be recorded */
+    struct change_ranges *changed;
 } device = {.fd = -1};
 
-void device_init(int fd, uint64_t offset, uint64_t length)
+void device_init(int fd, uint64_t offset, uint64_t length,
+                 struct change_ranges *changed)
 {
     device.fd = fd;
     device.offset = offset;
     device.length = length;
-}
-
-static void record(uint64_t offset, uint64_t length)
-{
-    if (device.count == device.capacity) {
-        size_t capacity = device.capacity ? device.capacity * 2 : 64;
-        struct range *ranges =
-            capacity <= RANGES_MAX
-                ? reallocarray(device.ranges, capacity, sizeof(*ranges))
-                : NULL;
-        if (!ranges) {
-            device.failed = 1;
-            return;
-        }
-        device.ranges = ranges;
-        device.capacity = capacity;
-    }
-    device.ranges[device.count++] = (struct range){offset, length};
-}
-
-static int by_offset(const void *a, const void *b)
-{
-    const struct range *x = a, *y = b;
-    return (x->offset > y->offset) - (x->offset < y->offset);
-}
-
-json_t *device_ranges(void)
-{
-    json_t *json = json_array();
-    if (device.failed)
-        return NULL;
-    if (device.count)
-        qsort(device.ranges, device.count, sizeof(*device.ranges), by_offset);
-    for (size_t i = 0; i < device.count;) {
-        uint64_t start = device.ranges[i].offset, end = start;
-        for (; i < device.count && device.ranges[i].offset <= end; i++)
-            end = MAX(end, device.ranges[i].offset + device.ranges[i].length);
-        json_t *pair =
-            json_pack("[I, I]", (json_int_t)start, (json_int_t)(end - start));
-        if (json_array_append_new(json, pair)) {
-            json_decref(json);
-            return NULL;
-        }
-    }
-    return json;
+    device.changed = changed;
 }
 
 /* ------------------------------------------------- libext2fs's io_manager */
@@ -158,7 +105,7 @@ static errcode_t device_write64(io_channel channel, unsigned long long block,
     if (rc)
         return rc;
     /* Before the write: a failed one may have changed something too. */
-    record(offset, length);
+    change_ranges_add(device.changed, offset, length);
     return file_pwrite_all(device.fd, data, length, offset, NULL)
                ? EXT2_ET_SHORT_WRITE
                : 0;
@@ -177,7 +124,7 @@ static errcode_t device_write_byte(io_channel channel, unsigned long offset,
     if (count < 0 || offset > device.length ||
         (uint64_t)count > device.length - offset)
         return EXT2_ET_BAD_BLOCK_NUM;
-    record(device.offset + offset, (uint64_t)count);
+    change_ranges_add(device.changed, device.offset + offset, (uint64_t)count);
     return file_pwrite_all(device.fd, data, (size_t)count,
                            device.offset + offset, NULL)
                ? EXT2_ET_SHORT_WRITE

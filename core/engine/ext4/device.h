@@ -7,16 +7,13 @@
 #define CORE_ENGINE_EXT4_DEVICE_H
 
 #include <ext2fs/ext2fs.h>
-#include <jansson.h>
 
-#include "core/util/err.h"
+#include "core/engine/change/ranges.h"
 
-/* Everything happens between `offset` and `offset` + `length` of `fd`. */
-void device_init(int fd, uint64_t offset, uint64_t length);
+/* Everything happens between `offset` and `offset` + `length` of `fd`; what is
+ * written goes into `changed`. */
+void device_init(int fd, uint64_t offset, uint64_t length,
+                 struct change_ranges *changed);
 /* For ext2fs_open(); the name does not matter. */
 io_manager device_manager(void);
-/* What was written, as [[offset, length], ...] of the whole disk: sorted,
- * merged.  NULL = no memory, also while recording. */
-json_t *device_ranges(void);
-
 #endif

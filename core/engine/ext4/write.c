@@ -7,13 +7,13 @@
 
 #define NAME_BYTES 256
 
-static int fail(struct err *err, errcode_t code, const struct new_file *file)
+static int fail(struct err *err, errcode_t code, const struct change_file *file)
 {
     int kind =
         code == EXT2_ET_BLOCK_ALLOC_FAIL || code == EXT2_ET_INODE_ALLOC_FAIL
             ? ERR_NO_SPACE
             : ERR_IO;
-    return err_set(err, kind, "cannot write '%s' into the root file system: %s",
+    return err_set(err, kind, "cannot write '%s' into the image's file system: %s",
                    file->path, error_message(code));
 }
 
@@ -51,7 +51,7 @@ static errcode_t make_folder(ext2_filsys fs, ext2_ino_t parent,
 
 /* The folder that `name` means inside `parent`, made when it is missing. */
 static int enter_folder(ext2_filsys fs, ext2_ino_t parent, const char *name,
-                        const struct new_file *file, ext2_ino_t *ret,
+                        const struct change_file *file, ext2_ino_t *ret,
                         struct err *err)
 {
     errcode_t rc = ext2fs_namei_follow(fs, EXT2_ROOT_INO, parent, name, ret);
@@ -59,7 +59,7 @@ static int enter_folder(ext2_filsys fs, ext2_ino_t parent, const char *name,
         rc = make_folder(fs, parent, name, ret);
     if (!rc && ext2fs_check_directory(fs, *ret))
         return err_set(err, ERR_CONFLICT,
-                       "cannot write '%s' into the root file system: '%s' "
+                       "cannot write '%s' into the image's file system: '%s' "
                        "there is not a folder",
                        file->path, name);
     return rc ? fail(err, rc, file) : 0;
@@ -78,7 +78,7 @@ static bool next_name(const char **at, char name[NAME_BYTES])
 }
 
 /* The folder that the file goes into, and the file's own name. */
-static int find_place(ext2_filsys fs, const struct new_file *file,
+static int find_place(ext2_filsys fs, const struct change_file *file,
                       ext2_ino_t *ret_folder, char name[NAME_BYTES],
                       struct err *err)
 {
@@ -119,7 +119,7 @@ static errcode_t release(ext2_filsys fs, ext2_ino_t number,
 }
 
 static int remove_old(ext2_filsys fs, ext2_ino_t folder, const char *name,
-                      const struct new_file *file, struct err *err)
+                      const struct change_file *file, struct err *err)
 {
     ext2_ino_t number = 0;
     /* Room for the part that only large inodes have. */
@@ -138,8 +138,8 @@ static int remove_old(ext2_filsys fs, ext2_ino_t folder, const char *name,
         return fail(err, rc, file);
     if (LINUX_S_ISDIR(old.inode.i_mode))
         return err_set(err, ERR_CONFLICT,
-                       "cannot write '%s' into the root file system: it is a "
-                       "folder there",
+                       "cannot write '%s' into the image's file system: it is "
+                       "a folder there",
                        file->path);
     rc = ext2fs_unlink(fs, folder, name, number, 0);
     if (!rc && old.inode.i_links_count > 1) {
@@ -152,7 +152,7 @@ static int remove_old(ext2_filsys fs, ext2_ino_t folder, const char *name,
 }
 
 static errcode_t make_inode(ext2_filsys fs, ext2_ino_t folder,
-                            const struct new_file *file, ext2_ino_t *ret)
+                            const struct change_file *file, ext2_ino_t *ret)
 {
     struct ext2_inode inode;
     errcode_t rc = ext2fs_new_inode(
@@ -180,11 +180,11 @@ static errcode_t make_inode(ext2_filsys fs, ext2_ino_t folder,
 }
 
 static errcode_t write_bytes(ext2_filsys fs, ext2_ino_t number,
-                             const struct new_file *file)
+                             const struct change_file *file)
 {
     ext2_file_t open_file = NULL;
     errcode_t rc = ext2fs_file_open(fs, number, EXT2_FILE_WRITE, &open_file);
-    const char *at = file->data;
+    const char *at = (const char *)file->data;
     size_t left = file->length;
     while (!rc && left) {
         unsigned written = 0;
@@ -201,7 +201,20 @@ static errcode_t write_bytes(ext2_filsys fs, ext2_ino_t number,
     return rc;
 }
 
-int write_file(ext2_filsys fs, const struct new_file *file, struct err *err)
+int check_needs(ext2_filsys fs, const struct change_file *file,
+                struct err *err)
+{
+    ext2_ino_t found = 0;
+    if (!file->needs)
+        return 0;
+    errcode_t rc = ext2fs_namei_follow(fs, EXT2_ROOT_INO, EXT2_ROOT_INO,
+                                       file->needs, &found);
+    if (rc == EXT2_ET_FILE_NOT_FOUND || rc == EXT2_ET_NO_DIRECTORY)
+        return change_needs(file, err);
+    return rc ? fail(err, rc, file) : 0;
+}
+
+int write_file(ext2_filsys fs, const struct change_file *file, struct err *err)
 {
     ext2_ino_t folder = 0, number = 0;
     char name[NAME_BYTES];

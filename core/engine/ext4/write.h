@@ -5,19 +5,13 @@
 
 #include <ext2fs/ext2fs.h>
 
-#include "core/util/err.h"
-
-struct new_file {
-    const char *path; /* absolute, without "." and ".." */
-    uint32_t owner;
-    uint32_t group;
-    uint32_t mode; /* permission bits */
-    const void *data;
-    size_t length;
-};
+#include "core/engine/change/request.h"
 
 /* Makes missing folders (root, 0755) and replaces what is there unless that is
  * a folder.  Links among the folders are followed inside the file system. */
-int write_file(ext2_filsys fs, const struct new_file *file, struct err *err);
+int write_file(ext2_filsys fs, const struct change_file *file, struct err *err);
+/* 0 when the file needs nothing that is not there. */
+int check_needs(ext2_filsys fs, const struct change_file *file,
+                struct err *err);
 
 #endif

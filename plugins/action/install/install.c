@@ -1,21 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The action plugin `install`: makes one disk equal to an image, compares it
- * with the image's index, and then gives the installed system its name.
+ * with the image's index, lets it fill the disk, and then gives the installed
+ * system its name, its users and its network.
  */
-#include <slipway/action.h>
+#include "install.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include <jansson.h>
-
-#define NAME_MAX_BYTES 63 /* one label, RFC 1123 section 2.1 */
-#define LINE_BYTES 320
-
-enum { PARAM_IMAGE, PARAM_DISK, PARAM_HOSTNAME, PARAM_MARKER };
+#define LINE_BYTES 400
 
 static const struct slipway_param params[] = {
     [PARAM_IMAGE] =
@@ -26,21 +21,34 @@ static const struct slipway_param params[] = {
         SLIPWAY_PARAM(.type = SLIPWAY_PARAM_DISK,
                       .flags = SLIPWAY_PARAM_REQUIRED, .name = "disk",
                       .help = "The disk that will be overwritten."),
+    [PARAM_GROW] =
+        SLIPWAY_PARAM(.type = SLIPWAY_PARAM_BOOL, .name = "grow",
+                      .help = "Whether the last partition and its file system "
+                              "grow to the end of the disk.",
+                      .default_text = "false"),
     [PARAM_HOSTNAME] =
         SLIPWAY_PARAM(.type = SLIPWAY_PARAM_TEXT, .name = "hostname",
                       .help = "Host name of the installed system.", .min = 1,
-                      .max = NAME_MAX_BYTES),
+                      .max = HOSTNAME_BYTES_MAX),
     [PARAM_MARKER] =
         SLIPWAY_PARAM(.type = SLIPWAY_PARAM_TEXT, .name = "marker",
                       .help = "A line that is shown above the login prompt.",
                       .min = 1, .max = 200),
+    [PARAM_USERS] =
+        SLIPWAY_PARAM(.type = SLIPWAY_PARAM_JSON, .name = "users",
+                      .help = "Users that cloud-init makes at the first "
+                              "start."),
+    [PARAM_SSH_KEYS] =
+        SLIPWAY_PARAM(.type = SLIPWAY_PARAM_JSON, .name = "ssh_keys",
+                      .help = "Public keys that may log in as the image's own "
+                              "user."),
+    [PARAM_NETWORK] =
+        SLIPWAY_PARAM(.type = SLIPWAY_PARAM_JSON, .name = "network",
+                      .help = "Network ports as cloud-init sets them up."),
 };
 
-static int failf(const struct slipway_action_host *host, int code,
-                 const char *format, ...) __attribute__((format(printf, 3, 4)));
-
-static int failf(const struct slipway_action_host *host, int code,
-                 const char *format, ...)
+int failf(const struct slipway_action_host *host, int code, const char *format,
+          ...)
 {
     char sentence[LINE_BYTES];
     va_list args;
@@ -51,34 +59,11 @@ static int failf(const struct slipway_action_host *host, int code,
     return host->fail(host, code, sentence);
 }
 
-static int check_hostname(const struct slipway_action_host *host)
+static int wants_growth(const struct slipway_action_host *host)
 {
-    const char *name = host->param_text(host, PARAM_HOSTNAME);
-    static const char allowed[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-";
+    uint64_t grow = 0;
 
-    if (!name)
-        return SLIPWAY_OK;
-    size_t length = strlen(name);
-    if (length == 0 || length > NAME_MAX_BYTES ||
-        strspn(name, allowed) != length || name[0] == '-' ||
-        name[length - 1] == '-')
-        return failf(host, SLIPWAY_EINVAL,
-                     "'%.80s' is not a host name: letters, digits and inner "
-                     "dashes, at most %d of them",
-                     name, NAME_MAX_BYTES);
-    return SLIPWAY_OK;
-}
-
-static int check_marker(const struct slipway_action_host *host)
-{
-    const char *marker = host->param_text(host, PARAM_MARKER);
-
-    for (; marker && *marker; marker++)
-        if ((unsigned char)*marker < ' ' || *marker == 0x7f)
-            return failf(host, SLIPWAY_EINVAL,
-                         "the marker must be one line of printable text");
-    return SLIPWAY_OK;
+    return host->param_number(host, PARAM_GROW, &grow) == SLIPWAY_OK && grow;
 }
 
 /* Everything that would make the image useless on this disk. */
@@ -108,7 +93,9 @@ static int check_fit(const struct slipway_action_host *host,
                      "such disks",
                      disk->name, disk->logical_sector_bytes, name,
                      (unsigned long long)sector);
-    return host->declare_write(host, disk->id, 0, need);
+    /* What grows reaches the end of the disk. */
+    return host->declare_write(host, disk->id, 0,
+                               wants_growth(host) ? 0 : need);
 }
 
 static int get_image(const struct slipway_action_host *host, json_t **ret_image)
@@ -129,53 +116,20 @@ static int prepare(const struct slipway_action_host *host)
 {
     const struct slipway_disk *disk;
     json_t *image = NULL;
-    int code = check_hostname(host);
+    int code = files_check(host);
 
-    if (code == SLIPWAY_OK)
-        code = check_marker(host);
     if (code == SLIPWAY_OK)
         code = host->disk_select(host, PARAM_DISK, &disk);
     if (code == SLIPWAY_OK)
         code = get_image(host, &image);
     if (code == SLIPWAY_OK)
         code = check_fit(host, disk, image);
+    if (code == SLIPWAY_OK)
+        code = files_check_image(host, image);
+    if (code == SLIPWAY_OK && wants_growth(host))
+        code = host->disk_grow(host, PARAM_IMAGE, disk->id);
     json_decref(image);
     return code;
-}
-
-static void add_file(struct slipway_file *files, uint64_t *count,
-                     const char *path, const char *text)
-{
-    files[(*count)++] = (struct slipway_file){
-        .size = sizeof(struct slipway_file),
-        .path = path,
-        .data = text,
-        .length = strlen(text),
-        .mode = 0644,
-    };
-}
-
-static int personalise(const struct slipway_action_host *host,
-                       const struct slipway_disk *disk)
-{
-    const char *name = host->param_text(host, PARAM_HOSTNAME);
-    const char *marker = host->param_text(host, PARAM_MARKER);
-    char name_line[LINE_BYTES], marker_line[LINE_BYTES];
-    struct slipway_file files[3];
-    uint64_t count = 0;
-
-    if (name) {
-        (void)snprintf(name_line, sizeof(name_line), "%s\n", name);
-        add_file(files, &count, "/etc/hostname", name_line);
-    }
-    if (marker) {
-        (void)snprintf(marker_line, sizeof(marker_line), "%s\n", marker);
-        add_file(files, &count, "/etc/slipway-marker", marker_line);
-        add_file(files, &count, "/etc/issue.d/slipway.issue", marker_line);
-    }
-    if (count == 0)
-        return SLIPWAY_OK;
-    return host->personalise(host, PARAM_IMAGE, disk->id, files, count);
 }
 
 static int report(const struct slipway_action_host *host,
@@ -203,6 +157,25 @@ static int report(const struct slipway_action_host *host,
     return code;
 }
 
+/* What makes an equal copy this machine's own. */
+static int adapt(const struct slipway_action_host *host,
+                 const struct slipway_disk *disk)
+{
+    json_t *image = NULL;
+    int code = get_image(host, &image);
+
+    if (code == SLIPWAY_OK && wants_growth(host)) {
+        host->progress(host, 970, "growing");
+        code = host->disk_grow(host, PARAM_IMAGE, disk->id);
+    }
+    if (code == SLIPWAY_OK) {
+        host->progress(host, 980, "personalising");
+        code = files_write(host, image, disk->id);
+    }
+    json_decref(image);
+    return code;
+}
+
 static int run(const struct slipway_action_host *host)
 {
     const struct slipway_disk *disk;
@@ -218,10 +191,8 @@ static int run(const struct slipway_action_host *host)
         return code;
     host->progress(host, 700, "comparing");
     code = host->image_verify(host, PARAM_IMAGE, disk->id);
-    if (code != SLIPWAY_OK)
-        return code;
-    host->progress(host, 980, "personalising");
-    code = personalise(host, disk);
+    if (code == SLIPWAY_OK)
+        code = adapt(host, disk);
     if (code != SLIPWAY_OK)
         return code;
     host->progress(host, 1000, "installed");
@@ -230,7 +201,9 @@ static int run(const struct slipway_action_host *host)
 
 SLIPWAY_ACTION_PLUGIN(
         .name = "install", .version = PLUGIN_VERSION,
-        .summary = "Writes a disk image, compares it and gives it a name.",
-        .params = params, .params_count = sizeof(params) / sizeof(params[0]),
+        .summary = "Writes a disk image, compares it and makes it this "
+                   "machine's own.",
+        .needs_level = 2, .params = params,
+        .params_count = sizeof(params) / sizeof(params[0]),
         .flags = SLIPWAY_ACTION_DESTRUCTIVE, .timeout_ms = 4 * 3600 * 1000,
         .prepare = prepare, .run = run);

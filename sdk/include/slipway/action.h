@@ -51,17 +51,20 @@ SLIPWAY_NO_PADDING(slipway_disk, 40 + 6 * sizeof(void *));
 
 /* One file for `personalise`. */
 struct slipway_file {
-    uint64_t size;     /* sizeof(struct slipway_file): the stride */
-    const char *path;  /* absolute inside the root file system, no ".." */
-    const void *data;  /* contents */
-    uint64_t length;   /* bytes at data, at most 1 MiB */
-    uint32_t mode;     /* permission bits, 0644 and the like */
-    uint32_t reserved; /* 0 */
-    uint32_t owner;    /* numeric user */
-    uint32_t group;    /* numeric group */
+    uint64_t size;      /* sizeof(struct slipway_file): the stride */
+    const char *path;   /* absolute inside the file system, no ".." */
+    const void *data;   /* contents */
+    uint64_t length;    /* bytes at data, at most 1 MiB */
+    uint32_t mode;      /* permission bits, 0644 and the like */
+    uint32_t partition; /* number of the image's partition; 0 = the one with
+                         * the root file system; the same for all files */
+    uint32_t owner;     /* numeric user */
+    uint32_t group;     /* numeric group */
+    const char *needs;  /* path that must be there already, or NULL */
+    const char *needs_text; /* the sentence when it is not, or NULL */
 };
 
-SLIPWAY_NO_PADDING(slipway_file, 32 + 2 * sizeof(void *));
+SLIPWAY_NO_PADDING(slipway_file, 32 + 4 * sizeof(void *));
 
 /* A command for `command_run`; the reply members are filled by the host. */
 struct slipway_command {
@@ -169,9 +172,9 @@ struct slipway_action_host {
                         uint64_t disk_id);
 
     /*
-     * run: writes files into the root file system that the image's manifest
-     * names, after every chunk has been verified.  The changed ranges of the
-     * disk go into the step's result.
+     * run: writes files into a file system of the image, after every chunk has
+     * been verified: all of them, or none when one `needs` what is not there.
+     * The changed ranges of the disk go into the step's result.
      */
     int (*personalise)(const struct slipway_action_host *host, uint64_t index,
                        uint64_t disk_id, const struct slipway_file *files,
@@ -194,9 +197,22 @@ struct slipway_action_host {
     /* The step's result: one JSON object of at most SLIPWAY_RESULT_BYTES; the
      * last call wins. */
     int (*result)(const struct slipway_action_host *host, const char *json);
+
+    /*
+     * Since level 2.  The last partition of the image extended to the end of
+     * the disk, and its file system with it.  prepare: whether that can be done
+     * with this image; changes nothing.  run: does it, after every chunk has
+     * been verified, when the whole disk was declared; the changed ranges go
+     * into the step's result.  A partition that ends there already stays as it
+     * is.
+     */
+    int (*disk_grow)(const struct slipway_action_host *host, uint64_t index,
+                     uint64_t disk_id);
+
+    void *reserved; /* NULL; keeps the pointers in pairs */
 };
 
-SLIPWAY_NO_PADDING(slipway_action_host, 16 + 22 * sizeof(void *));
+SLIPWAY_NO_PADDING(slipway_action_host, 16 + 24 * sizeof(void *));
 
 /* The longest result of a step, as text. */
 #define SLIPWAY_RESULT_BYTES 122880u

@@ -24,6 +24,7 @@ extern "C" {
 #define SLIPWAY_PARAM_BLOB 7u   /* the same of a blob */
 #define SLIPWAY_PARAM_DISK 8u   /* disk selector object, see slipway-profile(5) */
 #define SLIPWAY_PARAM_SECRET 9u /* like TEXT; never printed, needs a tier */
+#define SLIPWAY_PARAM_JSON 10u  /* object or array; min and max bound its text */
 
 /* Flags. */
 #define SLIPWAY_PARAM_REQUIRED 1u /* no default; a profile must give it */
@@ -36,7 +37,7 @@ struct slipway_param {
     const char *help;         /* one sentence, required */
     const char *default_text; /* as a profile would write it; NULL = absent */
     const char *choices;      /* CHOICE: words separated by one space */
-    uint64_t min;             /* TEXT, NUMBER, SIZE: lower bound */
+    uint64_t min;             /* TEXT, NUMBER, SIZE, JSON: lower bound */
     uint64_t max;             /* upper bound; 0 = the type's own */
 };
 
