@@ -434,7 +434,6 @@ void action_services(struct slipway_action_host *host)
     host->disk_select = serve_disk_select;
     host->declare_write = serve_declare_write;
     host->disk_open = serve_disk_open;
-    host->disk_grow = serve_disk_grow;
     host->image_facts = serve_image_facts;
     host->image_write = serve_image_write;
     host->image_verify = serve_image_verify;
@@ -443,4 +442,5 @@ void action_services(struct slipway_action_host *host)
     host->command_run = serve_command_run;
     host->facts = serve_facts;
     host->result = serve_result;
+    host->disk_grow = serve_disk_grow;
 }

@@ -439,7 +439,6 @@ void slipway_mock_fill(struct slipway_action_host *host)
     host->disk_select = mock_disk_select;
     host->declare_write = mock_declare_write;
     host->disk_open = mock_disk_open;
-    host->disk_grow = mock_disk_grow;
     host->image_facts = mock_image_facts;
     host->image_write = mock_image_write;
     host->image_verify = mock_image_verify;
@@ -448,4 +447,5 @@ void slipway_mock_fill(struct slipway_action_host *host)
     host->command_run = mock_command_run;
     host->facts = mock_facts;
     host->result = mock_result;
+    host->disk_grow = mock_disk_grow;
 }
