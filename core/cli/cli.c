@@ -243,8 +243,9 @@ int cli_delete(struct cli *cli)
     struct rest_reply before = {0};
     int code = 0;
 
-    /* Tokens have no revision to look at. */
-    if (strcmp(cli->verb->noun, "token") != 0) {
+    /* Tokens and uploads have no revision to look at. */
+    if (strcmp(cli->verb->noun, "token") != 0 &&
+        strcmp(cli->verb->noun, "upload") != 0) {
         code = rest_get(cli, path, &before);
         request.if_match = before.etag;
     }

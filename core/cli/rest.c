@@ -8,7 +8,6 @@
 
 #include <curl/curl.h>
 
-#include "core/cli/progress.h"
 #include "core/util/file.h"
 #include "core/util/json.h"
 
@@ -81,7 +80,8 @@ static size_t on_read(char *data, size_t size, size_t count, void *arg)
         return 0;
     if (room > t->request->length - t->sent)
         room = (size_t)(t->request->length - t->sent);
-    got = pread(t->request->fd, data, room, (off_t)t->sent);
+    got = pread(t->request->fd, data, room,
+                (off_t)(t->request->offset + t->sent));
     if (got <= 0) {
         t->short_file = true;
         return CURL_READFUNC_ABORT;
@@ -91,7 +91,11 @@ static size_t on_read(char *data, size_t size, size_t count, void *arg)
         return CURL_READFUNC_ABORT;
     }
     t->sent += (uint64_t)got;
-    progress_show(&t->progress, t->sent, t->request->length, "");
+    if (t->request->bar)
+        progress_show(t->request->bar, t->request->offset + t->sent,
+                      t->request->total, "");
+    else
+        progress_show(&t->progress, t->sent, t->request->length, "");
     return (size_t)got;
 }
 
@@ -169,7 +173,8 @@ static int set_common(struct cli *cli, CURL *curl, const char *url,
 }
 
 /* The exit code and sentence for a connection that did not work. */
-static int say_curl(const struct cli *cli, CURLcode code, const char *error)
+static int say_curl(const struct cli *cli, bool quiet, CURLcode code,
+                    const char *error)
 {
     const char *why = error[0] ? error : curl_easy_strerror(code);
 
@@ -187,7 +192,7 @@ static int say_curl(const struct cli *cli, CURLcode code, const char *error)
         return cli_fail(EXIT_USAGE, "the CA file '%s' cannot be used: %s",
                         cli->ca ? cli->ca : "", why);
     default:
-        if (cli->patient)
+        if (cli->patient || quiet)
             return EXIT_UNAVAILABLE;
         return cli_fail(EXIT_UNAVAILABLE, "server '%s' cannot be reached: %s",
                         cli->server, why);
@@ -216,20 +221,17 @@ static int exit_of_status(long status)
     }
 }
 
-/* A problem document (RFC 9457) in one line. */
-static int say_problem(const struct rest_reply *reply)
+int rest_say_problem(const json_t *problem, long status)
 {
-    const char *detail =
-        json_string_value(json_object_get(reply->json, "detail"));
-    const char *title =
-        json_string_value(json_object_get(reply->json, "title"));
+    const char *detail = json_string_value(json_object_get(problem, "detail"));
+    const char *title = json_string_value(json_object_get(problem, "title"));
 
     if (detail)
-        return cli_fail(exit_of_status(reply->status), "%s", detail);
+        return cli_fail(exit_of_status(status), "%s", detail);
     if (title)
-        return cli_fail(exit_of_status(reply->status), "%s", title);
-    return cli_fail(exit_of_status(reply->status),
-                    "the server answered with status %ld", reply->status);
+        return cli_fail(exit_of_status(status), "%s", title);
+    return cli_fail(exit_of_status(status),
+                    "the server answered with status %ld", status);
 }
 
 static int judge(struct transfer *t, CURLcode code, const char *error)
@@ -246,11 +248,14 @@ static int judge(struct transfer *t, CURLcode code, const char *error)
     if (t->too_large)
         return cli_fail(EXIT_FAILED, "the server's answer is too large");
     if (code != CURLE_OK && reply->status < 400)
-        return say_curl(t->cli, code, error);
+        return say_curl(t->cli, t->request->quiet, code, error);
     if (reply->text.length && reply->text.data[0] == '{')
         reply->json = json_parse(reply->text.data, reply->text.length,
                                  REST_MAX_REPLY, NULL);
-    return reply->status >= 400 ? say_problem(reply) : 0;
+    if (reply->status >= 400 && t->request->quiet)
+        return exit_of_status(reply->status);
+    return reply->status >= 400 ? rest_say_problem(reply->json, reply->status)
+                                : 0;
 }
 
 static void set_request(struct transfer *t, CURL *curl, const char *body)
@@ -264,7 +269,8 @@ static void set_request(struct transfer *t, CURL *curl, const char *body)
         (void)curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
         /* An upload comes after minutes of building: the server has closed
          * the kept connection by then, and a body is not sent twice. */
-        (void)curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, 1L);
+        (void)curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT,
+                               request->bar ? 0L : 1L);
         (void)curl_easy_setopt(curl, CURLOPT_UPLOAD_BUFFERSIZE, 1L << 20);
         (void)curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE,
                                (curl_off_t)request->length);
@@ -407,12 +413,12 @@ int rest_events(struct cli *cli, const char *after, uint64_t timeout_ms,
     curl_slist_free_all(headers);
     buf_done(&s.text);
     if (status >= 400)
-        return say_problem(&(struct rest_reply){.status = status});
+        return rest_say_problem(NULL, status);
     /* Ended by us, by the time, or by a server that is restarting. */
     if (s.stopped || code == CURLE_OK ||
         (code == CURLE_OPERATION_TIMEDOUT && timeout_ms))
         return 0;
-    return say_curl(cli, code, error);
+    return say_curl(cli, false, code, error);
 }
 
 void rest_done(struct cli *cli)

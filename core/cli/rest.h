@@ -4,6 +4,7 @@
 #define CORE_CLI_REST_H
 
 #include "core/cli/cli.h"
+#include "core/cli/progress.h"
 #include "core/util/buf.h"
 
 #define REST_MAX_REPLY (64u << 20)
@@ -20,11 +21,15 @@ struct rest_request {
     const char *path; /* "/api/v1/hosts" */
     json_t *body;     /* stolen; NULL = none */
     const char *if_match;
-    /* Instead of a body: a file of exactly `length` bytes. */
+    /* Instead of a body: `length` bytes of a file from `offset` on. */
     int fd; /* used when upload is set */
     bool upload;
+    uint64_t offset;
     uint64_t length;
     const char *what; /* for the progress bar: "debian-12" */
+    struct progress *bar; /* of all pieces together, of `total`; or NULL */
+    uint64_t total;
+    bool quiet; /* failures are the caller's to say */
 };
 
 /* 0, or an exit code after the problem was said on standard error.  The reply
@@ -32,6 +37,9 @@ struct rest_request {
 int rest_call(struct cli *cli, const struct rest_request *request,
               struct rest_reply *ret);
 void rest_reply_done(struct rest_reply *reply);
+/* Says a problem document (RFC 9457; NULL = there was none) in one line and
+ * returns the exit code of its status. */
+int rest_say_problem(const json_t *problem, long status);
 /* GET without more. */
 int rest_get(struct cli *cli, const char *path, struct rest_reply *ret);
 

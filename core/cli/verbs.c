@@ -57,6 +57,15 @@ static const struct column image_object[] = {
     {"made", "made_s", COLUMN_TIME},
     {"manifest", "manifest", COLUMN_TEXT},
     END};
+static const struct column upload_columns[] = {
+    {"IMAGE", "name", COLUMN_TEXT},
+    {"FORMAT", "format", COLUMN_TEXT},
+    {"STATE", "state", COLUMN_TEXT},
+    {"SENT", "offset_bytes", COLUMN_SIZE},
+    {"SIZE", "size_bytes", COLUMN_SIZE},
+    {"EXPIRES", "expires_s", COLUMN_TIME},
+    {"ID", "id", COLUMN_TEXT},
+    END};
 static const struct column profile_columns[] = {
     {"NAME", "name", COLUMN_TEXT},
     {"CHANGED", "changed_s", COLUMN_TIME},
@@ -178,6 +187,7 @@ static const struct option_spec host_change_options[] = {
     {"label", "KEY=VALUE[,...]", "all its labels"},
     END_OPTIONS};
 static const struct option_spec import_options[] = {
+    {"format", "raw|qcow2|vhdx|vmdk", "of the file; raw when it is absent"},
     {"kind", "disk|blob", "what it is; disk when absent"},
     {"sector-bytes", "N", "sector size of the disk it was made for; 512"},
     {"min-tier", "network|console", "engines below do not get it"},
@@ -245,7 +255,7 @@ const struct verb verbs[] = {
      image_columns},
     {"image", "show", "IMAGE", 1, 1, "one image: name or name@revision", NULL,
      cli_show, A "images/{0}", image_object},
-    {"image", "import", "NAME FILE", 2, 2, "a raw image as the next revision",
+    {"image", "import", "NAME FILE", 2, 2, "a file as the next revision",
      import_options, image_import, A "images/{0}", image_object},
     {"image", "delete", "IMAGE", 1, 1, "delete one revision", NULL, cli_delete,
      A "images/{0}", NULL},
@@ -311,6 +321,10 @@ const struct verb verbs[] = {
      token_options, token_create, A "tokens", token_object},
     {"token", "revoke", "ID", 1, 1, "make a token useless", NULL, cli_delete,
      A "tokens/{0}", NULL},
+    {"upload", "list", "", 0, 0, "images that come in pieces", NULL, cli_list,
+     A "uploads", upload_columns},
+    {"upload", "delete", "ID", 1, 1, "give an upload up", NULL, cli_delete,
+     A "uploads/{0}", NULL},
     {"lease", "list", "", 0, 0, "DHCP leases", NULL, cli_list, A "leases",
      lease_columns},
 };

@@ -204,7 +204,7 @@ static int load_unit(struct disk *disk, const struct disk_extent *e,
         return err_set(err, ERR_CORRUPT,
                        "the packed data at byte %" PRIu64
                        " of the file does not unpack to %" PRIu32
-                       " bytes: it is damaged",
+                       " bytes: it is damaged or was cut off",
                        e->file_offset, e->unit_bytes);
     disk->plain_of = e->file_offset;
     disk->has_plain = true;

@@ -92,6 +92,13 @@ uint64_t import_journal_bytes(const struct import_journal *j)
     return j->chunks << j->chunk_shift;
 }
 
+uint64_t import_journal_estimate(uint64_t file_bytes)
+{
+    if (file_bytes < HEADER_BYTES)
+        return 0;
+    return (file_bytes - HEADER_BYTES) / ENTRY_BYTES << CHUNK_SHIFT_DEFAULT;
+}
+
 int import_journal_add(struct import_journal *j,
                        const struct index_record *record, struct err *err)
 {

@@ -37,6 +37,10 @@ int import_journal_add(struct import_journal *journal,
 /* The image's bytes up to the end of the last record's chunk. */
 uint64_t import_journal_bytes(const struct import_journal *journal);
 
+/* The same at most, from the length of the file alone, at the default chunk
+ * shift. */
+uint64_t import_journal_estimate(uint64_t file_bytes);
+
 DEFINE_AUTO(import_journal, struct import_journal, import_journal_free)
 #define AUTO_IMPORT_JOURNAL __attribute__((cleanup(auto_import_journal)))
 

@@ -15,6 +15,13 @@ void api_image_get(struct server *server, struct request *r);
  * min_tier = network (default), console or tpm.
  */
 void api_image_import(struct server *server, struct request *r);
+/* /api/v1/uploads: images in pieces that may be interrupted (uploads.h) */
+void api_upload_list(struct server *server, struct request *r);
+void api_upload_create(struct server *server, struct request *r);
+void api_upload_get(struct server *server, struct request *r);
+/* PUT .../{id}?offset=BYTES: the next piece; the reply tells the new offset */
+void api_upload_piece(struct server *server, struct request *r);
+void api_upload_delete(struct server *server, struct request *r);
 /* DELETE /api/v1/images/{id} */
 void api_image_delete(struct server *server, struct request *r);
 

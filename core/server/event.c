@@ -45,6 +45,7 @@ static const struct event_explanation explanations[] = {
     {"engine-published", "a new engine build is served"},
     {"image-import", "an import made progress"},
     {"image-imported", "an image is complete"},
+    {"image-interrupted", "an upload ended early; what came is kept"},
     {"image-failed", "an import ended without an image"},
     {"image-deleted", "an image was deleted"},
     {"profile-changed", "a profile was created, replaced or deleted"},

@@ -126,7 +126,7 @@ struct request {
     bool suspended;
     int upload_fd;
     uint64_t uploaded;
-    bool upload_failed;
+    int upload_code; /* why it failed, or 0 */
     char upload_error[160];
     bool is_stream;
     bool stream_ended; /* nothing more will be sent */

@@ -38,8 +38,8 @@ static void finished(void *arg)
     struct err err = ERR_INIT;
     (void)pthread_mutex_lock(&r->lock);
     uint64_t length = r->uploaded;
-    if (r->upload_failed)
-        (void)err_set(&err, ERR_CANCELLED, "%s", r->upload_error);
+    if (r->upload_code)
+        (void)err_set(&err, r->upload_code, "%s", r->upload_error);
     (void)pthread_mutex_unlock(&r->lock);
     loop_watch_cancel(r->pipe_watch);
     r->pipe_watch = NULL;
@@ -73,10 +73,10 @@ static void wait_for_room(void *arg)
 
 /* ---- on the HTTP thread ---- */
 
-static void break_pipe(struct request *r, const char *why)
+static void break_pipe(struct request *r, int code, const char *why)
 {
     (void)pthread_mutex_lock(&r->lock);
-    r->upload_failed = true;
+    r->upload_code = code;
     (void)snprintf(r->upload_error, sizeof(r->upload_error), "%s", why);
     (void)close(TAKE_FD(r->upload_fd));
     (void)pthread_mutex_unlock(&r->lock);
@@ -107,7 +107,7 @@ enum MHD_Result upload_chunk(struct request *r, const char *data,
         if (n < 0 && errno == EAGAIN)
             break;
         if (n < 0) {
-            break_pipe(r, "the import stopped reading before the end");
+            break_pipe(r, ERR_IO, "the import stopped reading before the end");
             return swallow(r, length);
         }
         done += (size_t)n;
@@ -140,7 +140,7 @@ void upload_abandon(struct request *r)
                    "bytes", (unsigned long long)r->uploaded,
                    (unsigned long long)r->content_length);
     if (!r->pipe_broken)
-        break_pipe(r, why);
+        break_pipe(r, ERR_CANCELLED, why);
     if (atomic_load(&r->http->stopping))
         return;
     (void)request_hold(r);

@@ -94,7 +94,8 @@ void request_new_id(const struct request *r, char out[33]);
  * once: the HTTP thread then writes the body into `fd`, the write end of a
  * pipe, which it takes, and waits while the pipe is full.  `done` runs on the
  * loop when `fd` is closed: err NULL and all `length` bytes are written, or
- * err when the client went away or nobody reads the pipe any more.  The
+ * err when the client went away (ERR_CANCELLED) or nobody reads the pipe any
+ * more (ERR_IO).  The
  * reader sees an early end then and compares with the declared length.  The
  * reply is due after `done`.
  */

@@ -27,6 +27,7 @@ struct image_import {
     char name[IMAGE_NAME_BYTES];
     char min_tier[16];
     char actor[ACTOR_BYTES];
+    char upload[33];
     struct worker_process *worker; /* NULL once it has ended */
     struct manifest *manifest;     /* set by the worker's result */
     struct image image;
@@ -176,7 +177,8 @@ static int take_result(struct image_import *import, const json_t *json,
         return err_set(err, ERR_NO_MEMORY, "no memory for a manifest");
     int rc = manifest_parse(text, strlen(text), m, err);
     if (!rc && (strcmp(m->name, import->name) || m->kind != import->spec.kind ||
-                m->size_bytes != import->spec.size_bytes))
+                (import->spec.format == DISK_RAW &&
+                 m->size_bytes != import->spec.size_bytes)))
         rc =
             err_set(err, ERR_INTERNAL, "the import worker made something else");
     if (rc) {
@@ -193,17 +195,38 @@ static int take_result(struct image_import *import, const json_t *json,
     image->index_root = m->index_root;
     (void)snprintf(image->min_tier, sizeof(image->min_tier), "%s",
                    import->min_tier);
+    memcpy(image->upload, import->upload, sizeof(image->upload));
     return 0;
+}
+
+static uint64_t bytes_of(const json_t *head, const char *key)
+{
+    json_int_t value = json_integer_value(json_object_get(head, key));
+    return value > 0 ? (uint64_t)value : 0;
 }
 
 static void told_progress(struct image_import *import, const json_t *head)
 {
     json_t *json =
-        json_pack("{s:s, s:O*, s:O*, s:I}", "name", import->name, "done_bytes",
+        json_pack("{s:s, s:O*, s:O*, s:O*}", "name", import->name, "done_bytes",
                   json_object_get(head, "done_bytes"), "stored_bytes",
                   json_object_get(head, "stored_bytes"), "size_bytes",
-                  (json_int_t)import->spec.size_bytes);
+                  json_object_get(head, "size_bytes"));
     events_emit(import->images->server->events, "image-import", json);
+    if (import->spec.progress)
+        import->spec.progress(import->spec.arg, bytes_of(head, "done_bytes"),
+                              bytes_of(head, "size_bytes"));
+}
+
+/* It is no failure: the rest may come later. */
+static void told_kept(struct image_import *import, const json_t *head)
+{
+    struct err err = ERR_INIT;
+    (void)err_set(&err, ERR_UNAVAILABLE, "image '%s': %s", import->name,
+                  json_string_value(json_object_get(head, "message")));
+    emit(import, "image-interrupted", NULL, err.text);
+    import->spec.kept(import->spec.arg, bytes_of(head, "offset_bytes"), &err);
+    import_free(import);
 }
 
 static void end_worker(struct image_import *import)
@@ -222,6 +245,11 @@ static void on_message(void *arg, struct channel_message *message)
     struct err err = ERR_INIT;
     if (type && !strcmp(type, "progress")) {
         told_progress(import, message->head);
+    } else if (type && !strcmp(type, "begun") && import->spec.begun) {
+        import->spec.begun(import->spec.arg,
+                           bytes_of(message->head, "offset_bytes"));
+    } else if (type && !strcmp(type, "kept") && text && import->spec.kept) {
+        told_kept(import, message->head);
     } else if (type && !strcmp(type, "imported")) {
         int rc = take_result(import, json_object_get(message->head, "manifest"),
                              &err);
@@ -267,24 +295,27 @@ static int start_worker(struct image_import *import, int pipe_fd,
         [IMPORT_FD_PIPE] = pipe_fd,
         [IMPORT_FD_OBJECTS] = objects_folder_fd(images->files->objects),
         [IMPORT_FD_INDEX] = objects_index_fd(images->files->objects),
+        [IMPORT_FD_STATE] = import->spec.state_fd,
     };
+    size_t fd_count = import->spec.kept ? IMPORT_FDS : IMPORT_FD_STATE;
     (void)snprintf(name, sizeof(name), "import '%s'", import->name);
     import->worker = worker_process_start(images->server->loop, "import", name,
                                           &handlers, import, err);
     if (!import->worker)
         return err->code;
     json_t *head =
-        json_pack("{s:s, s:s, s:s, s:I, s:I, s:I}", "type", "import", "name",
-                  import->name, "kind", image_kind_word(import->spec.kind),
-                  "size_bytes", (json_int_t)import->spec.size_bytes,
-                  "sector_bytes", (json_int_t)import->spec.sector_bytes,
-                  "epoch", (json_int_t)secret->epoch);
+        json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I}", "type", "import",
+                  "name", import->name, "kind",
+                  image_kind_word(import->spec.kind), "format",
+                  disk_format_word(import->spec.format), "size_bytes",
+                  (json_int_t)import->spec.size_bytes, "sector_bytes",
+                  (json_int_t)import->spec.sector_bytes, "epoch",
+                  (json_int_t)secret->epoch);
     return worker_process_send(import->worker, head, secret->key.bytes,
-                               sizeof(secret->key.bytes), fds, IMPORT_FDS, err);
+                               sizeof(secret->key.bytes), fds, fd_count, err);
 }
 
-static int check_spec(const struct images *images,
-                      const struct image_import_spec *spec, struct err *err)
+int image_import_check(const struct image_import_spec *spec, struct err *err)
 {
     if (!image_name_ok(spec->name))
         return err_set(err, ERR_INVALID,
@@ -301,11 +332,10 @@ static int check_spec(const struct images *images,
                        "an image has between 1 byte and 64 TiB, not %" PRIu64
                        " bytes",
                        spec->size_bytes);
-    if (images->import_count == IMAGES_MAX_IMPORTS)
-        return err_set(err, ERR_UNAVAILABLE,
-                       "%d imports are running already: try again when one "
-                       "has ended",
-                       IMAGES_MAX_IMPORTS);
+    if (spec->format != DISK_RAW && spec->kind != IMAGE_DISK)
+        return err_set(err, ERR_INVALID,
+                       "a file of the format %s holds a disk, nothing else",
+                       disk_format_word(spec->format));
     return 0;
 }
 
@@ -321,6 +351,8 @@ static struct image_import *import_new(struct images *images,
                    spec->min_tier ? spec->min_tier : "network");
     (void)snprintf(import->actor, sizeof(import->actor), "%s",
                    spec->actor ? spec->actor : "server");
+    (void)snprintf(import->upload, sizeof(import->upload), "%s",
+                   spec->upload ? spec->upload : "");
     if (!import->spec.sector_bytes)
         import->spec.sector_bytes = 512;
     import->files = image_files_ref(images->files);
@@ -337,9 +369,14 @@ int image_import_begin(struct images *images,
 {
     int fds[2];
     struct err local = ERR_INIT;
-    int rc = check_spec(images, spec, err);
+    int rc = image_import_check(spec, err);
     if (rc)
         return rc;
+    if (images->import_count == IMAGES_MAX_IMPORTS)
+        return err_set(err, ERR_UNAVAILABLE,
+                       "%d imports are running already: try again when one "
+                       "has ended",
+                       IMAGES_MAX_IMPORTS);
     if (pipe2(fds, O_CLOEXEC))
         return err_set_errno(err, ERR_IO, errno, "cannot make a pipe");
     AUTO_CLOSE int read_end = fds[0];

@@ -113,6 +113,8 @@ json_t *image_document(const struct image *image)
     if (json &&
         (json_object_set_new(json, "schema", json_integer(IMAGE_SCHEMA)) ||
          json_object_set_new(json, "deleted", json_boolean(image->deleted)) ||
+         (image->upload[0] &&
+          json_object_set_new(json, "upload", json_string(image->upload))) ||
          json_object_del(json, "id"))) {
         json_decref(json);
         json = NULL;
@@ -163,6 +165,8 @@ static int parse_document(const struct store_doc *doc, struct image *ret,
     (void)snprintf(image.min_tier, sizeof(image.min_tier), "%s",
                    json_get_text(&r, "min_tier"));
     image.deleted = json_get_bool(&r, "deleted");
+    (void)snprintf(image.upload, sizeof(image.upload), "%s",
+                   json_opt_text(&r, "upload", ""));
     int rc = json_done(&r);
     if (!rc)
         rc = image_kind_parse(kind, &image.kind, err);
@@ -253,6 +257,17 @@ const struct image *images_by_manifest(const struct images *images,
     for (size_t i = 0; i < images->table.count; i++) {
         const struct image *image = images->table.entries[i].value;
         if (!image->deleted && digest_equal(&image->manifest, manifest))
+            return image;
+    }
+    return NULL;
+}
+
+const struct image *images_by_upload(const struct images *images,
+                                     const char *upload)
+{
+    for (size_t i = 0; i < images->table.count; i++) {
+        const struct image *image = images->table.entries[i].value;
+        if (!strcmp(image->upload, upload))
             return image;
     }
     return NULL;

@@ -11,6 +11,7 @@
 #ifndef CORE_SERVER_IMAGES_H
 #define CORE_SERVER_IMAGES_H
 
+#include "core/image/disk-format.h"
 #include "core/image/manifest.h"
 #include "core/server/server.h"
 #include "core/util/buf.h"
@@ -28,6 +29,7 @@ struct image {
     int64_t made_s;
     struct digest manifest;
     struct digest index_root;
+    char upload[33];         /* the upload it came from; "" = none */
     char min_tier[16];       /* lowest tier of a host that may get it */
     uint64_t store_revision; /* the ETag */
     bool deleted;
@@ -46,6 +48,9 @@ void images_load(struct images *images,
 const struct image *images_find(const struct images *images, const char *ref);
 const struct image *images_by_manifest(const struct images *images,
                                        const struct digest *manifest);
+/* The image that an upload became, also when it was deleted since. */
+const struct image *images_by_upload(const struct images *images,
+                                     const char *upload);
 /* The image whose id follows `id` (NULL = the first); deleted ones are left
  * out. */
 const struct image *images_after(const struct images *images, const char *id);
@@ -85,15 +90,28 @@ struct image_import;
 struct image_import_spec {
     const char *name; /* copied */
     enum image_kind kind;
-    uint64_t size_bytes;
-    uint32_t sector_bytes; /* 0 = 512 */
-    const char *min_tier;  /* NULL = "network" */
-    const char *actor;     /* for events */
+    enum disk_format format; /* only raw without `kept` */
+    uint64_t size_bytes;     /* of what is sent */
+    uint32_t sector_bytes;   /* 0 = 512 */
+    const char *min_tier;    /* NULL = "network" */
+    const char *actor;       /* for events */
+    /* For an import that may be interrupted, all or none: the upload's id,
+     * the file in which the worker keeps what it needs (borrowed during the
+     * call), and what is told: from where the content is wanted; that it
+     * ended early, `offset_bytes` of it are kept and the import is gone; how
+     * far it is. */
+    const char *upload;
+    int state_fd;
+    void (*begun)(void *arg, uint64_t offset_bytes);
+    void (*kept)(void *arg, uint64_t offset_bytes, const struct err *why);
+    void (*progress)(void *arg, uint64_t done_bytes, uint64_t size_bytes);
     /* `image` is in the catalogue, durably; or err.  Called once, after which
      * the import is gone. */
     void (*done)(void *arg, const struct image *image, const struct err *err);
     void *arg;
 };
+/* Whether such an import may be begun at all. */
+int image_import_check(const struct image_import_spec *spec, struct err *err);
 /*
  * Starts an import worker.  *ret_fd is the write end of a pipe, the caller's:
  * the content goes there, and closing it ends the content.

@@ -19,6 +19,7 @@ libslipwayserver_la_SOURCES = \
 	%D%/api-profile.c \
 	%D%/api-status.c \
 	%D%/api-token.c \
+	%D%/api-upload.c \
 	%D%/audit.c %D%/audit.h \
 	%D%/config.c %D%/config.h \
 	%D%/config-dhcp.c %D%/config-internal.h \
@@ -52,6 +53,7 @@ libslipwayserver_la_SOURCES = \
 	%D%/image-read.c \
 	%D%/images.c %D%/images.h \
 	%D%/images-parts.h \
+	%D%/import-convert.c %D%/import-convert.h \
 	%D%/import-worker.c %D%/import-worker.h \
 	%D%/interfaces.c %D%/interfaces.h \
 	%D%/lease.c %D%/lease.h \
@@ -85,6 +87,9 @@ libslipwayserver_la_SOURCES = \
 	%D%/store-load.c \
 	%D%/store-write.c \
 	%D%/token.c %D%/token.h \
+	%D%/upload-import.c \
+	%D%/upload-record.c \
+	%D%/uploads.c %D%/uploads.h %D%/uploads-parts.h \
 	%D%/transport-worker.c %D%/transport-worker.h \
 	%D%/worker.c %D%/worker.h \
 	%D%/worker-child.c %D%/worker-child.h \
@@ -104,6 +109,7 @@ API_SCHEMAS = \
 	%D%/schema/common.json \
 	%D%/schema/host.json \
 	%D%/schema/parameter.json \
+	%D%/schema/image.json \
 	%D%/schema/server.json \
 	%D%/schema/task.json
 EXTRA_DIST += $(API_SCHEMAS) %D%/schema/embed.awk

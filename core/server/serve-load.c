@@ -16,6 +16,7 @@
 #include "core/server/plugins.h"
 #include "core/server/publish.h"
 #include "core/server/token.h"
+#include "core/server/uploads.h"
 #include "core/util/log.h"
 
 static void next(void *arg, const struct err *err);
@@ -116,6 +117,11 @@ static size_t own_servers(const struct serve *serve, struct plan_server *out)
     return count;
 }
 
+static void load_uploads(struct serve *serve)
+{
+    uploads_load(serve->server.uploads, next, serve);
+}
+
 static void load_deployments(struct serve *serve)
 {
     struct plan_server own[CONFIG_MAX_INTERFACES + 1];
@@ -125,7 +131,8 @@ static void load_deployments(struct serve *serve)
 }
 
 static void (*const steps[])(struct serve *serve) = {
-    load_tokens, load_plugins, load_engines, load_images, load_deployments,
+    load_tokens, load_plugins, load_engines, load_images, load_uploads,
+    load_deployments,
 };
 
 static void next(void *arg, const struct err *err)

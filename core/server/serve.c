@@ -30,6 +30,7 @@
 #include "core/server/site.h"
 #include "core/server/store.h"
 #include "core/server/token.h"
+#include "core/server/uploads.h"
 #include "core/server/worker.h"
 #include "core/util/file.h"
 #include "core/util/log.h"
@@ -195,6 +196,8 @@ static int make_parts(struct serve *serve, uid_t owner, struct err *err)
     if (code == 0)
         code = images_new(server, &server->images, err);
     if (code == 0)
+        code = uploads_new(server, err);
+    if (code == 0)
         code = published_new(server, err);
     if (code == 0)
         code = start_workers(serve, err);
@@ -207,6 +210,7 @@ static void each_hour(void *arg)
 {
     struct serve *serve = arg;
     operations_expire(&serve->server);
+    uploads_expire(serve->server.uploads);
     store_compact(serve->server.store, KEPT_REVISIONS);
     serve->hourly = loop_timer(serve->server.loop, HOUR_MS, each_hour, serve);
 }
@@ -276,6 +280,7 @@ static void take_apart(struct serve *serve)
     if (serve->deployed)
         deploy_stop(server);
     workers_free(server->workers);
+    uploads_free(server);
     images_free(server->images);
     published_free(server);
     boot_table_free(server->boot_table);

@@ -29,6 +29,7 @@ struct site;       /* site.h: keys and secrets */
 struct sockets;    /* sockets.h: opened before privileges went */
 struct store;      /* store.h: documents */
 struct tasks;      /* task.h */
+struct uploads;    /* uploads.h: images that come in pieces */
 struct tokens;     /* token.h: who may use REST */
 struct workers;    /* worker.h: child processes */
 
@@ -43,6 +44,7 @@ struct server {
     struct audit *audit;
     struct hosts *hosts;
     struct images *images;
+    struct uploads *uploads;
     struct tokens *tokens;
     struct tasks *tasks;
     struct sessions *sessions;

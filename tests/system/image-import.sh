@@ -81,7 +81,7 @@ echo more >> "$TEST_DIR/changing"
 wait "$client"
 is $? 1 "a file that changes meanwhile is not imported"
 like "$(cat "$TEST_DIR/changing.out")" 'changed while it was being sent' "and the sentence says so"
-ok "the server has noticed" wait_line "$TEST_DIR/events" 'image-failed.*changing' 20
+is "$(api "$url/uploads" | jq '[.items[] | select(.name == "changing")] | length')" 0 "the upload is given up"
 is "$(status "$url/images/changing")" 404 "and keeps nothing of it"
 
 # The worker is killed.
