@@ -113,6 +113,7 @@ int cli_batch_wait(struct cli *cli, const char *batch, uint64_t timeout_ms);
 int batch_approve(struct cli *cli);
 int batch_show(struct cli *cli);
 int engine_build(struct cli *cli);
+int enrol_open(struct cli *cli);
 int event_follow(struct cli *cli);
 int host_add(struct cli *cli);
 int host_approve(struct cli *cli);

@@ -138,14 +138,36 @@ int host_change(struct cli *cli)
     return code;
 }
 
+/* With a name the code is an unknown machine's, which becomes a host. */
+static int approve_unknown(struct cli *cli, const char *code)
+{
+    json_t *body = members(cli);
+
+    if (!body)
+        return EXIT_USAGE;
+    (void)json_object_set_new(body, "code", json_string(code));
+    return call(cli, &(struct rest_request){.method = "POST",
+                                            .path = "/api/v1/enrol/approve",
+                                            .body = body});
+}
+
 /* The code may come as one argument or as its words. */
 int host_approve(struct cli *cli)
 {
     AUTO_FREE char *path = cli_path(cli, cli->verb->path);
     AUTO_BUF code = BUF_INIT(256);
+    bool unknown = cli_option(cli, "name") != NULL;
+    int first = unknown ? 0 : 1;
 
-    for (int i = 1; i < cli->arg_count; i++)
-        (void)buf_printf(&code, "%s%s", i > 1 ? " " : "", cli->args[i]);
+    for (int i = first; i < cli->arg_count; i++)
+        (void)buf_printf(&code, "%s%s", i > first ? " " : "", cli->args[i]);
+    if (unknown)
+        return approve_unknown(cli, buf_text(&code));
+    if (cli->arg_count < 2 || cli_option(cli, "tier") ||
+        cli_option(cli, "label") || cli_option(cli, "address"))
+        return cli_fail(EXIT_USAGE,
+                        "say HOST CODE, or CODE --name NAME for a machine "
+                        "that nobody has registered");
     return call(cli, &(struct rest_request){
                          .method = "POST",
                          .path = path,

@@ -14,6 +14,7 @@ libslipwaycli_la_SOURCES = \
 	%D%/arguments.c %D%/arguments.h \
 	%D%/cli.c %D%/cli.h \
 	%D%/engine.c \
+	%D%/enrol.c \
 	%D%/event.c \
 	%D%/host.c %D%/host.h \
 	%D%/image.c \

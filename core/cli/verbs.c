@@ -36,7 +36,15 @@ static const struct column unknown_columns[] = {
 static const struct column pending_columns[] = {
     {"HOST", "host_name", COLUMN_TEXT},
     {"SINCE", "since_s", COLUMN_TIME},
-    {"SESSION", "session", COLUMN_TEXT},
+    {"MAC", "macs", COLUMN_TEXT},
+    {"PRODUCT", "product", COLUMN_TEXT},
+    {"SERIAL", "serial", COLUMN_TEXT},
+    END};
+static const struct column enrol_object[] = {
+    {"open", "open", COLUMN_TEXT},
+    {"since", "opened_s", COLUMN_TIME},
+    {"until", "until_s", COLUMN_TIME},
+    {"by", "by", COLUMN_TEXT},
     END};
 static const struct column image_columns[] = {
     {"IMAGE", "id", COLUMN_TEXT},
@@ -186,6 +194,14 @@ static const struct option_spec host_change_options[] = {
     {"address", "ADDRESS", "a reserved IPv4 address; empty takes it away"},
     {"label", "KEY=VALUE[,...]", "all its labels"},
     END_OPTIONS};
+static const struct option_spec host_approve_options[] = {
+    {"name", "NAME", "register an unknown machine under this name"},
+    {"tier", "network|console", "with --name: how it must prove itself"},
+    {"address", "ADDRESS", "with --name: a reserved IPv4 address"},
+    {"label", "KEY=VALUE[,...]", "with --name: all its labels"},
+    END_OPTIONS};
+static const struct option_spec enrol_options[] = {
+    {"for", "TIME", "1m to 24h; 30m when absent"}, END_OPTIONS};
 static const struct option_spec import_options[] = {
     {"format", "raw|qcow2|vhdx|vmdk", "of the file; raw when it is absent"},
     {"kind", "disk|blob", "what it is; disk when absent"},
@@ -241,15 +257,22 @@ const struct verb verbs[] = {
      host_change, A "hosts/{0}", host_object},
     {"host", "delete", "HOST", 1, 1, "forget a machine", NULL, cli_delete,
      A "hosts/{0}", NULL},
-    {"host", "approve", "HOST CODE...", 2, 5,
-     "approve the engine that shows this code", NULL, host_approve,
-     A "hosts/{0}/approve", NULL},
+    {"host", "approve", "[HOST] CODE...", 1, 5,
+     "approve the engine that shows this code", host_approve_options,
+     host_approve, A "hosts/{0}/approve", host_object},
     {"host", "inventory", "HOST", 1, 1, "what its newest inventory found", NULL,
      cli_show, A "hosts/{0}/inventory", NULL},
     {"host", "unknown", "", 0, 0, "machines that asked and are not registered",
      NULL, cli_list, "=" A "unknown-hosts", unknown_columns},
     {"host", "pending", "", 0, 0, "engines that wait for approval", NULL,
      cli_list, "=" A "pending-hosts", pending_columns},
+
+    {"enrol", "show", "", 0, 0, "whether unknown machines load the engine",
+     NULL, cli_show, A "enrol", enrol_object},
+    {"enrol", "open", "", 0, 0, "let unknown machines load the engine",
+     enrol_options, enrol_open, A "enrol/open", enrol_object},
+    {"enrol", "close", "", 0, 0, "let unknown machines boot their disk", NULL,
+     cli_post, A "enrol/close", enrol_object},
 
     {"image", "list", "", 0, 0, "images", NULL, cli_list, A "images",
      image_columns},

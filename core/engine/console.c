@@ -132,11 +132,17 @@ void console_code(struct console *console, const char *host, const char *code)
         wide[used++] = *at >= 'a' && *at <= 'z' ? *at - 'a' + 'A' : *at;
         wide[used++] = ' ';
     }
-    (void)snprintf(command, sizeof(command), "slipway host approve %s '%s'",
-                   host[0] ? host : "HOST", code);
+    if (host[0])
+        (void)snprintf(command, sizeof(command), "slipway host approve %s '%s'",
+                       host, code);
+    else
+        (void)snprintf(command, sizeof(command),
+                       "slipway host approve '%s' --name NAME", code);
     wide[used] = '\0';
     put_line(console, "", RULE);
-    put_line(console, "", " This machine waits for approval.  Its code is");
+    put_line(console, "",
+             host[0] ? " This machine waits for approval.  Its code is"
+                     : " Nobody has registered this machine.  Its code is");
     put_line(console, "", "");
     put_line(console, "      ", wide);
     put_line(console, "", "");

@@ -35,7 +35,8 @@ void console_say(struct console *console, const char *format, ...) PRINTF(2, 3);
 /* What went wrong and, in `remedy` (may be NULL), what to do about it. */
 void console_trouble(struct console *console, const char *what,
                      const char *remedy);
-/* The code that an administrator has to approve; `host` may be "". */
+/* The code that an administrator has to approve; `host` "" = it is not
+ * registered, and gets its name with the approval. */
 void console_code(struct console *console, const char *host, const char *code);
 /*
  * The progress bar of a step; at most four times a second, but always at

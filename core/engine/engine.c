@@ -19,6 +19,7 @@
 #define PATIENCE_DEFAULT_MS (10u * 60 * 1000)
 #define LAST_REPORT_MS (30u * 60 * 1000)
 #define TROUBLE_EVERY_MS 10000
+#define INVENTORY_MS 20000 /* a machine that was registered waits so long */
 
 struct engine {
     const struct engine_setup *setup;
@@ -39,6 +40,7 @@ struct engine {
     struct found_servers found;
     uint64_t trouble_ms; /* when trouble was last shown */
     char trouble[ERR_TEXT_BYTES];
+    bool inventoried; /* to a server that does not know this machine */
     bool leaving;
     bool failed;                   /* a step, the plan or the leaving */
     char sentence[ERR_TEXT_BYTES]; /* why a step failed */
@@ -199,7 +201,13 @@ static void go_local(struct engine *engine, const char *why)
     engine->leave.method = HANDOFF_FIRMWARE;
     console_say(engine->setup->console, "%s; this machine starts its own disk",
                 why);
-    stop(engine, NULL);
+    if (!engine->inventoried) {
+        stop(engine, NULL);
+        return;
+    }
+    engine->last =
+        loop_timer(engine->loop, INVENTORY_MS, on_pause_over, engine);
+    session_when_reported(engine->session, on_all_reported, engine);
 }
 
 /* ---- the plan ---- */
@@ -301,6 +309,26 @@ static void on_plan(void *arg, const struct message_plan *reply)
 
 /* ---- the session ---- */
 
+/* The server knows nothing of this machine yet: whoever registers it sees what
+ * it is.  One that is too large for a message is left to a task. */
+static void send_inventory(struct engine *engine)
+{
+    json_t *facts = engine->setup->target->facts;
+    struct message_report m = {.kind = MESSAGE_INVENTORY};
+    struct err err = ERR_INIT;
+
+    if (engine->inventoried ||
+        json_dumpb(facts, NULL, 0, JSON_COMPACT) > MESSAGE_MAX_RESULT_BYTES)
+        return;
+    engine->inventoried = true;
+    m.result = json_incref(facts);
+    if (session_report(engine->session, &m, &err) < 0) {
+        console_say(engine->setup->console, "the inventory is not sent: %s",
+                    err.text);
+        message_report_done(&m);
+    }
+}
+
 static void on_welcome(void *arg, const struct message_welcome *welcome)
 {
     struct engine *engine = arg;
@@ -319,6 +347,8 @@ static void on_welcome(void *arg, const struct message_welcome *welcome)
     }
     if (welcome->state == MESSAGE_PENDING)
         console_code(engine->setup->console, welcome->host_name, welcome->code);
+    if (welcome->state == MESSAGE_PENDING && !welcome->host_id[0])
+        send_inventory(engine);
     wait_for(engine, welcome->leave_after_s > 0
                          ? (uint64_t)welcome->leave_after_s * 1000
                          : PATIENCE_DEFAULT_MS);

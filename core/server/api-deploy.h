@@ -21,6 +21,11 @@ void api_batch_cancel(struct server *server, struct request *r);
 void api_host_approve(struct server *server, struct request *r);
 void api_host_pending(struct server *server, struct request *r);
 void api_batch_approve(struct server *server, struct request *r);
+/* api-enrol.c */
+void api_enrol_get(struct server *server, struct request *r);
+void api_enrol_open(struct server *server, struct request *r);
+void api_enrol_close(struct server *server, struct request *r);
+void api_enrol_approve(struct server *server, struct request *r);
 /* api-session.c */
 void api_session_hello(struct server *server, struct request *r);
 void api_session_plan(struct server *server, struct request *r);

@@ -219,8 +219,12 @@ void api_host_inventory(struct server *server, struct request *r)
     const json_t *where =
         host ? json_object_get(host->facts, "inventory") : NULL;
     const char *task = json_string_value(json_object_get(where, "task"));
+    const json_t *kept = json_object_get(where, "kept");
+    const struct deploy *deploy = deploy_table(server);
     if (!host)
         request_problem(r, "not-found", "there is no host '%s'", id);
+    else if (kept) /* what it told when it was enrolled */
+        deploy->fetch(deploy->arg, kept, fetched, r);
     else if (!task)
         request_problem(r, "not-found",
                         "host '%s' has no inventory yet; start the profile "

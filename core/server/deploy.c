@@ -8,6 +8,7 @@
 #include "core/server/audit.h"
 #include "core/server/batch.h"
 #include "core/server/config.h"
+#include "core/server/enrol.h"
 #include "core/server/event.h"
 #include "core/server/images.h"
 #include "core/server/keep.h"
@@ -23,6 +24,7 @@ struct deployment {
     struct keeper *keeper;
     struct tickets *tickets;
     struct batches *batches;
+    struct enrol *enrol;
     struct policy *policy;
     const char *(*engine_file)(void *arg, const char *machine,
                                const char *role);
@@ -147,9 +149,18 @@ static void ended(struct deployment *d, const struct err *err)
     d->ready(d->arg, err);
 }
 
-static void batches_loaded(void *arg, const struct err *err)
+static void enrol_loaded(void *arg, const struct err *err)
 {
     ended(arg, err);
+}
+
+static void batches_loaded(void *arg, const struct err *err)
+{
+    struct deployment *d = arg;
+    if (err)
+        ended(d, err);
+    else
+        enrol_load(d->enrol, enrol_loaded, d);
 }
 
 static void sessions_loaded(void *arg, const struct err *err)
@@ -233,13 +244,16 @@ static int make_parts(struct deployment *d, struct err *err)
     s->sessions =
         d->tickets ? sessions_new(s->tasks, s->hosts, d->tickets, err) : NULL;
     d->batches = s->tasks ? batches_new(s->tasks, s->hosts, err) : NULL;
-    if (!d->keeper || !s->sessions || !d->batches)
+    d->enrol = s->sessions ? enrol_new(&d->deploy, err) : NULL;
+    if (!d->keeper || !d->enrol || !d->batches)
         return ERR_NO_MEMORY;
+    sessions_set_enrol(s->sessions, d->enrol);
     const struct policy_spec spec = {
         .loop = s->loop,
         .hosts = s->hosts,
         .tasks = s->tasks,
         .tickets = d->tickets,
+        .enrol = d->enrol,
         .registry = s->registry,
         .engine_file = engine_file,
         .event = event,
@@ -285,6 +299,7 @@ void deploy_stop(struct server *server)
     policy_free(d->policy);
     batches_free(d->batches);
     sessions_free(server->sessions);
+    enrol_free(d->enrol);
     tickets_free(d->tickets);
     tasks_free(server->tasks);
     hosts_free(server->hosts);
@@ -310,6 +325,11 @@ void deploy_policy(struct server *server,
 struct batches *deploy_batches(const struct server *server)
 {
     return server->deployment->batches;
+}
+
+struct enrol *deploy_enrol(const struct server *server)
+{
+    return server->deployment->enrol;
 }
 
 const struct deploy *deploy_table(const struct server *server)

@@ -74,6 +74,8 @@ void deploy_policy(struct server *server,
                    void *arg, struct dhcp_policy *ret);
 struct batches;
 struct batches *deploy_batches(const struct server *server);
+struct enrol;
+struct enrol *deploy_enrol(const struct server *server);
 const struct deploy *deploy_table(const struct server *server);
 
 #endif

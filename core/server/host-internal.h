@@ -45,8 +45,6 @@ int64_t hosts_wall_s(const struct hosts *hosts);
  * version, whose address stays valid; NULL = no memory. */
 struct host *hosts_enter(struct hosts *hosts, struct host *host);
 void hosts_remove(struct hosts *hosts, struct host *host);
-/* Whether `mac`, canonical, was set as a dock's. */
-bool hosts_dock_mac(const struct hosts *hosts, const char *mac);
 /* The host that has the alias "mac/...", "uuid/...", "name/...". */
 struct host *hosts_by_alias(const struct hosts *hosts, const char *key);
 

@@ -52,6 +52,8 @@ void hosts_free(struct hosts *hosts);
  * `hosts`. */
 void hosts_set_dock_macs(struct hosts *hosts,
                          const char (*macs)[IDENTITY_MAC_BYTES], size_t count);
+/* Whether `mac`, canonical, was set as a dock's. */
+bool hosts_dock_mac(const struct hosts *hosts, const char *mac);
 /* Reads all documents; loaded(arg, NULL) once they are in the tables, or the
  * failure. */
 void hosts_load(struct hosts *hosts, store_loaded *loaded, void *arg);

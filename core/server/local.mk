@@ -139,6 +139,7 @@ libslipwayserver_la_SOURCES += \
 	%D%/api-approve.c \
 	%D%/api-batch.c %D%/api-deploy.h \
 	%D%/api-content.c \
+	%D%/api-enrol.c \
 	%D%/api-session.c \
 	%D%/api-task.c \
 	%D%/batch.c %D%/batch.h \
@@ -155,10 +156,13 @@ libslipwayserver_la_SOURCES += \
 	%D%/task-record.c \
 	%D%/task-start.c \
 	%D%/ticket.c %D%/ticket.h \
+	%D%/enrol.c %D%/enrol.h \
 	%D%/session.c %D%/session-internal.h %D%/session.h \
 	%D%/session-approve.c \
 	%D%/session-code.c \
+	%D%/session-enrol.c \
 	%D%/session-hello.c \
 	%D%/session-load.c \
 	%D%/session-report.c \
-	%D%/session-resume.c
+	%D%/session-resume.c \
+	%D%/session-welcome.c

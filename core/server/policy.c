@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/plugin/registry.h"
+#include "core/server/enrol.h"
 #include "core/server/table.h"
 #include "core/util/log.h"
 
@@ -144,6 +145,22 @@ static void read_proxy_style(const struct host *host, struct boot_decision *ret)
                  POLICY_STYLE_LABEL, host->name, label);
 }
 
+static void unknown_host(struct policy *policy, const char *mac,
+                         struct boot_seen *seen, bool again,
+                         struct boot_decision *ret)
+{
+    struct enrol *enrol = policy->spec.enrol;
+    if (enrol && enrol_wants(enrol, mac, again)) {
+        ret->intent = SLIPWAY_INTENT_ENGINE;
+        ret->attempt = 1;
+        snprintf(ret->reason, sizeof(ret->reason),
+                 "unknown machine while enrolment is open");
+        return;
+    }
+    local_boot(policy, seen, again, ret);
+    snprintf(ret->reason, sizeof(ret->reason), "unknown machine");
+}
+
 static void decide(void *arg, const struct boot_client *client,
                    uint32_t request_kind, struct boot_decision *ret)
 {
@@ -181,8 +198,7 @@ static void decide(void *arg, const struct boot_client *client,
     } else {
         host_unknown_seen(policy->spec.hosts, client->mac, client->uuid,
                           client->arch);
-        local_boot(policy, seen, again, ret);
-        snprintf(ret->reason, sizeof(ret->reason), "unknown machine");
+        unknown_host(policy, client->mac, seen, again, ret);
     }
     if (seen && again)
         seen->began_ms = now;

@@ -24,6 +24,7 @@
 #define POLICY_SAME_BOOT_MS 15000
 
 struct policy;
+struct enrol;
 struct registry;
 
 struct policy_spec {
@@ -31,6 +32,7 @@ struct policy_spec {
     struct hosts *hosts;
     struct tasks *tasks;
     struct tickets *tickets;
+    struct enrol *enrol;       /* NULL = unknown machines boot their disk */
     struct registry *registry; /* arch plugins; NULL = none (tests) */
     /* Published engine file by machine and role, NULL = none. */
     const char *(*engine_file)(void *arg, const char *machine,

@@ -93,6 +93,12 @@ static struct session *find_code(const struct sessions *sessions,
     return NULL;
 }
 
+struct session *session_of_code(const struct sessions *sessions,
+                                const char *host_id, const char *code)
+{
+    return find_code(sessions, host_id, code, true);
+}
+
 int session_find_code(struct sessions *sessions, const char *batch,
                       const char *code, const struct host **ret_host,
                       struct err *err)
@@ -155,18 +161,28 @@ void session_approve(struct sessions *sessions, const char *host_id,
     task_change(sessions->tasks, task, decide_approve, approved, a);
 }
 
+static json_t *pending_json(const struct session *s, const struct host *host)
+{
+    const char *vendor = "", *product = "", *serial = "";
+    const json_t *macs = json_object_get(s->facts, "macs");
+    (void)json_unpack(s->facts, "{s?s, s?s, s?s}", "vendor", &vendor, "product",
+                      &product, "serial", &serial);
+    return json_pack("{s:s, s:s, s:s, s:b, s:I, s:s, s:s, s:s, s:O?}",
+                     "session", s->id, "host", s->host_id, "host_name",
+                     host ? host->name : "", "unknown", session_enrols(s),
+                     "since_s", (json_int_t)s->created_s, "vendor", vendor,
+                     "product", product, "serial", serial, "macs", macs);
+}
+
 json_t *sessions_pending_json(const struct sessions *sessions)
 {
     json_t *list = json_array();
     for (size_t i = 0; list && i < sessions->by_id.count; i++) {
         const struct session *s = sessions->by_id.entries[i].value;
-        const struct host *host = host_find(sessions->hosts, s->host_id);
         if (s->pending)
             json_array_append_new(
                 list,
-                json_pack("{s:s, s:s, s:s, s:I}", "session", s->id, "host",
-                          s->host_id, "host_name", host ? host->name : "",
-                          "since_s", (json_int_t)s->created_s));
+                pending_json(s, host_find(sessions->hosts, s->host_id)));
     }
     return list;
 }

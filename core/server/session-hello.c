@@ -30,48 +30,11 @@ static void joining_free(struct joining *j)
 
 /* --- answers ------------------------------------------------------------ */
 
-static void fill_common(const struct sessions *sessions,
-                        struct message_welcome *ret)
-{
-    memset(ret, 0, sizeof(*ret));
-    ret->time_s = sessions_wall_s(sessions);
-    ret->epoch = tasks_epoch(sessions->tasks);
-    ret->leave_after_s = SESSION_PENDING_S;
-    session_servers(sessions, &ret->servers);
-}
-
-static void welcome(const struct session *session, session_welcomed *welcomed,
-                    void *arg)
-{
-    const struct sessions *sessions = session->private_data->sessions;
-    const struct host *host = host_find(sessions->hosts, session->host_id);
-    struct message_welcome w;
-    struct err err = ERR_INIT;
-    fill_common(sessions, &w);
-    memcpy(w.session, session->id, sizeof(w.session));
-    memcpy(w.host_id, session->host_id, sizeof(w.host_id));
-    memcpy(w.tier, session->tier, sizeof(w.tier));
-    if (host)
-        memcpy(w.host_name, host->name, sizeof(w.host_name));
-    w.state = session->ended     ? MESSAGE_LOCAL
-              : session->pending ? MESSAGE_PENDING
-                                 : MESSAGE_READY;
-    if (session->pending)
-        session_code(sessions, session->id, session->key, w.code);
-    if (session_token(sessions, session->id, session->key, w.token)) {
-        (void)err_set(&err, ERR_NO_MEMORY, "out of memory");
-        welcomed(arg, NULL, &err);
-        return;
-    }
-    welcomed(arg, &w, NULL);
-    secret_wipe(&w, sizeof(w));
-}
-
 /* Nothing is to be done with this machine; it gets no session to keep. */
 static void send_local(struct joining *j, const struct host *host)
 {
     struct message_welcome w;
-    fill_common(j->sessions, &w);
+    session_fill_welcome(j->sessions, &w);
     memcpy(w.session, j->session->id, sizeof(w.session));
     snprintf(w.token, sizeof(w.token), "none");
     snprintf(w.tier, sizeof(w.tier), "network");
@@ -178,8 +141,6 @@ static int decide_join(void *arg, struct task *task, struct task_record *next,
                              &next->plan, err);
 }
 
-static void pending_over(void *arg);
-
 static void joined(void *arg, struct task *task, const struct err *err)
 {
     struct joining *j = arg;
@@ -210,26 +171,16 @@ static void joined(void *arg, struct task *task, const struct err *err)
         memcpy(t->key, s->key, sizeof(t->key));
         secret_wipe(t->text, sizeof(t->text));
     }
-    if (s->pending) {
-        s->private_data->forget =
-            loop_timer(sessions->deploy->loop,
-                       (uint64_t)SESSION_PENDING_S * 1000, pending_over, s);
-    }
+    if (s->pending)
+        session_wait(s);
     sessions->deploy->event(
         sessions->deploy->arg,
         s->pending ? "session-pending" : "session-opened",
         json_pack("{s:s, s:s, s:s, s:s}", "host", s->host_id, "host_name",
                   task->now.host_name, "task", s->task, "tier", s->tier));
     host_learn(sessions->hosts, s->host_id, NULL, s->facts, NULL, 0);
-    welcome(s, j->welcomed, j->arg);
+    session_welcome(s, j->welcomed, j->arg);
     joining_free(j);
-}
-
-static void pending_over(void *arg)
-{
-    struct session *session = arg;
-    session->private_data->forget = NULL;
-    session_end(session); /* keeps it a while for a late answer */
 }
 
 /* --- alarms ------------------------------------------------------------- */
@@ -363,7 +314,7 @@ static void by_ticket(struct joining *j, const struct host *host,
     }
     struct session *same = session_find(sessions, t->session);
     if (same) {
-        welcome(same, j->welcomed, j->arg);
+        session_welcome(same, j->welcomed, j->arg);
         joining_free(j);
         return;
     }
@@ -398,32 +349,46 @@ static struct session *own_session(const struct joining *j,
     return NULL;
 }
 
-static size_t count_pending(const struct sessions *sessions)
+/* Who waits for an admin is bounded; false = refused. */
+static bool may_wait(struct joining *j)
 {
     size_t count = 0;
-    for (size_t i = 0; i < sessions->by_id.count; i++) {
-        const struct session *s = sessions->by_id.entries[i].value;
+    for (size_t i = 0; i < j->sessions->by_id.count; i++) {
+        const struct session *s = j->sessions->by_id.entries[i].value;
         count += s->pending;
     }
-    return count;
+    if (count < SESSIONS_MAX_PENDING)
+        return true;
+    (void)err_set(&j->failure, ERR_UNAVAILABLE,
+                  "%d machines wait for an approval already",
+                  SESSIONS_MAX_PENDING);
+    refuse(j);
+    return false;
+}
+
+/* While enrolment is open an unknown machine shows a code. */
+static void unknown(struct joining *j)
+{
+    struct enrol *enrol = j->sessions->enrol;
+    if (!enrol || !enrol_is_open(enrol)) {
+        send_local(j, NULL);
+    } else if (may_wait(j)) {
+        session_enrol(j->sessions, TAKE(j->session), j->facts.uuid,
+                      j->welcomed, j->arg);
+        joining_free(j);
+    }
 }
 
 static void without_ticket(struct joining *j, const struct host *host)
 {
-    struct task *task =
-        host ? task_of_host(j->sessions->tasks, host->id) : NULL;
+    struct task *task = task_of_host(j->sessions->tasks, host->id);
     struct session *same = task ? own_session(j, task) : NULL;
     if (same) {
-        welcome(same, j->welcomed, j->arg);
+        session_welcome(same, j->welcomed, j->arg);
         joining_free(j);
     } else if (!task || !task_armed(task)) {
         send_local(j, host);
-    } else if (count_pending(j->sessions) >= SESSIONS_MAX_PENDING) {
-        (void)err_set(&j->failure, ERR_UNAVAILABLE,
-                      "%d machines wait for an approval already",
-                      SESSIONS_MAX_PENDING);
-        refuse(j);
-    } else {
+    } else if (may_wait(j)) {
         join(j, host, task, true);
     }
 }
@@ -491,7 +456,9 @@ void session_hello(struct sessions *sessions, const struct message_hello *hello,
         refuse(j);
     } else if (*j->ticket) {
         by_ticket(j, host, address);
-    } else {
+    } else if (host) {
         without_ticket(j, host);
+    } else {
+        unknown(j);
     }
 }

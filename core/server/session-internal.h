@@ -3,6 +3,7 @@
 #ifndef CORE_SERVER_SESSION_INTERNAL_H
 #define CORE_SERVER_SESSION_INTERNAL_H
 
+#include "core/server/enrol.h"
 #include "core/server/session.h"
 #include "core/server/table.h"
 
@@ -27,6 +28,7 @@ struct sessions {
     struct tasks *tasks;
     struct hosts *hosts;
     struct tickets *tickets;
+    struct enrol *enrol; /* NULL = unknown machines boot their disk */
     const struct deploy *deploy;
     struct secret_key derive; /* tokens and codes come from it */
     struct table by_id;
@@ -54,6 +56,25 @@ void session_resume(struct session *session, struct task *task,
                     void (*over)(void *arg), void *arg);
 /* Answers an open poll, now. */
 void session_answer(struct session *session);
+
+/* What every welcome has. */
+void session_fill_welcome(const struct sessions *sessions,
+                          struct message_welcome *ret);
+void session_welcome(const struct session *session, session_welcomed *welcomed,
+                     void *arg);
+/* A pending session ends SESSION_PENDING_S after it began. */
+void session_wait(struct session *session);
+
+/* True when it is an unknown machine's: of no host and no task. */
+bool session_enrols(const struct session *session);
+/* The same engine's session, or this one (taken) once it is in the store. */
+void session_enrol(struct sessions *sessions, struct session *session,
+                   const char *uuid, session_welcomed *welcomed, void *arg);
+/* Nobody has approved it in time. */
+void session_enrol_over(const struct session *session);
+/* A session that waits and shows this code; `host_id` "" = one that enrols. */
+struct session *session_of_code(const struct sessions *sessions,
+                                const char *host_id, const char *code);
 
 json_t *session_format(const struct session *session);
 

@@ -50,8 +50,12 @@ static int enter(void *owner, const struct store_doc *doc, struct err *err)
     session = session_enter(sessions, session);
     if (!session)
         return err_set(err, ERR_NO_MEMORY, "out of memory");
-    if (!session_task(session) &&
-        !(session->pending && task_find(sessions->tasks, session->task)))
+    bool waits = session->pending &&
+                 (session_enrols(session) ||
+                  task_find(sessions->tasks, session->task));
+    if (waits)
+        session_wait(session);
+    else if (!session_task(session))
         session_end(session);
     return 0;
 }

@@ -25,7 +25,8 @@ static void reporting_end(struct reporting *r, const struct err *err)
     struct message_report_reply reply = {
         .epoch = tasks_epoch(r->sessions->tasks),
         /* An engine whose session is not its task's any more has to stop. */
-        .cancel = !task || task->now.state == TASK_CANCELLING,
+        .cancel = !(session && session_enrols(session)) &&
+                  (!task || task->now.state == TASK_CANCELLING),
     };
     session_servers(r->sessions, &reply.servers);
     r->reported(r->arg, err ? NULL : &reply, err);
@@ -125,6 +126,7 @@ static int decide_report(void *arg, struct task *task, struct task_record *next,
         break;
     case MESSAGE_PROGRESS:
     case MESSAGE_LOG:
+    case MESSAGE_INVENTORY: /* has no task */
         break;
     }
     return 0;
@@ -226,6 +228,49 @@ static void note(struct sessions *sessions, struct session *session,
     show(sessions, task, m);
 }
 
+/* --- an unknown machine's inventory ------------------------------------- */
+
+static void inventory_stored(void *arg, uint64_t revision,
+                             const struct err *err)
+{
+    (void)revision;
+    reporting_end(arg, err);
+}
+
+static void inventory_kept(void *arg, json_t *reference, const struct err *err)
+{
+    struct reporting *r = arg;
+    struct session *session = session_find(r->sessions, r->session);
+    char key[64];
+    if (err || !session) {
+        reporting_end(r, err);
+        return;
+    }
+    (void)json_object_set_new(
+        session->facts, "inventory",
+        json_pack("{s:O, s:I}", "kept", reference, "at_s",
+                  (json_int_t)sessions_wall_s(r->sessions)));
+    if (*session->host_id) { /* it was approved meanwhile */
+        host_learn(r->sessions->hosts, session->host_id, NULL, session->facts,
+                   NULL, 0);
+        reporting_end(r, NULL);
+        return;
+    }
+    (void)snprintf(key, sizeof(key), "/v1/session/%s", session->id);
+    store_put(r->sessions->deploy->store, key, session_format(session),
+              STORE_ANY, inventory_stored, r);
+}
+
+static void take_inventory(struct reporting *r, const struct session *session)
+{
+    const struct deploy *deploy = r->sessions->deploy;
+    /* Nobody will make a machine a host any more whose wait is over. */
+    if (session && !*session->task && (session->pending || *session->host_id))
+        deploy->keep(deploy->arg, r->report.result, inventory_kept, r);
+    else
+        reporting_end(r, NULL);
+}
+
 /* --- interface ---------------------------------------------------------- */
 
 static void work(void *arg)
@@ -238,6 +283,8 @@ static void work(void *arg)
     if (session && (m->kind == MESSAGE_PROGRESS || m->kind == MESSAGE_LOG)) {
         note(r->sessions, session, m);
         reporting_end(r, NULL);
+    } else if (m->kind == MESSAGE_INVENTORY) {
+        take_inventory(r, session);
     } else if (m->result && task && m->seq > task->now.seq) {
         deploy->keep(deploy->arg, m->result, kept, r);
     } else {

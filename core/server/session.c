@@ -34,6 +34,11 @@ struct sessions *sessions_new(struct tasks *tasks, struct hosts *hosts,
     return sessions;
 }
 
+void sessions_set_enrol(struct sessions *sessions, struct enrol *enrol)
+{
+    sessions->enrol = enrol;
+}
+
 struct session *session_alloc(void)
 {
     struct session *session = calloc(1, sizeof(*session));

@@ -4,6 +4,7 @@
  * host, a task, the SHA-256 of the engine's public key and a token, and is
  * made by a boot ticket (tier `network`), or without one by an admin who
  * compares the code on the machine's screen and approves it (tier `console`).
+ * An unknown machine's, while enrolment is open, has neither host nor task.
  * Documents `/v1/session/<id>`.  Loop thread only; knows no HTTP.
  *
  * Tokens are not stored but derive from the site's secret, session and key, so
@@ -37,6 +38,7 @@ struct session {
 };
 
 struct sessions;
+struct enrol;
 
 struct sessions *sessions_new(struct tasks *tasks, struct hosts *hosts,
                               struct tickets *tickets, struct err *err);
@@ -110,8 +112,20 @@ void session_approve(struct sessions *sessions, const char *host_id,
 int session_find_code(struct sessions *sessions, const char *batch,
                       const char *code, const struct host **ret_host,
                       struct err *err);
-/* [{"session", "host", "host_name", "since_s"}] that wait for an approval,
- * without the codes, which only the machine's screen shows. */
+/* Engines of unknown machines are given a session, pending, while this window
+ * is open. */
+void sessions_set_enrol(struct sessions *sessions, struct enrol *enrol);
+/*
+ * An admin makes the unknown machine that shows `code` a host: `spec` as for
+ * host_create, without the names that the engine has told.  Its inventory
+ * becomes the host's.  The machine then boots its disk.
+ */
+void session_enrol_approve(struct sessions *sessions, const char *code,
+                           const json_t *spec, const char *by, host_done *done,
+                           void *arg);
+/* [{"session", "host", "host_name", "unknown", "since_s", "vendor", "product",
+ * "serial", "macs"}] that wait for an approval, without the codes, which only
+ * the machine's screen shows. */
 json_t *sessions_pending_json(const struct sessions *sessions);
 size_t sessions_count(const struct sessions *sessions);
 

@@ -7,6 +7,7 @@
 
 static const char *const report_words[] = {
     "step-started", "progress", "step-done", "step-failed", "leaving", "log",
+    "inventory",
 };
 static const char *const level_words[] = {"error", "warn", "notice", "info",
                                           "debug"};
@@ -25,10 +26,12 @@ json_t *message_report_format(const struct message_report *m)
     json_t *object = json_object();
     member_put_text(&object, "session", m->session);
     member_put_number(&object, "seq", m->seq);
-    member_put_text(&object, "task", m->task);
-    member_put_number(&object, "attempt", m->attempt);
     member_put(&object, "kind", json_string(report_words[m->kind]));
-    if (m->kind != MESSAGE_LEAVING)
+    if (m->kind != MESSAGE_INVENTORY) {
+        member_put_text(&object, "task", m->task);
+        member_put_number(&object, "attempt", m->attempt);
+    }
+    if (m->kind != MESSAGE_LEAVING && m->kind != MESSAGE_INVENTORY)
         member_put_number(&object, "step", m->step);
     switch (m->kind) {
     case MESSAGE_STEP_STARTED:
@@ -55,6 +58,9 @@ json_t *message_report_format(const struct message_report *m)
     case MESSAGE_LOG:
         member_put_text(&object, "level", m->level);
         member_put_text(&object, "text", m->text);
+        break;
+    case MESSAGE_INVENTORY:
+        member_put(&object, "result", json_incref(m->result));
         break;
     }
     return object;
@@ -111,6 +117,10 @@ static void get_report_members(struct json_reader *r, struct message_report *m)
                   sizeof(m->level));
         member_get_text(r, "text", m->text, sizeof(m->text));
         break;
+    case MESSAGE_INVENTORY:
+        (void)json_get_object(r, "result");
+        get_result(r, m);
+        break;
     }
 }
 
@@ -122,11 +132,14 @@ int message_report_parse(const json_t *json, struct message_report *ret,
     json_reader_init(&r, json, "$", err);
     member_get_id(&r, "session", m.session);
     m.seq = json_get_u64(&r, "seq", 1, INT64_MAX);
-    member_get_id(&r, "task", m.task);
-    m.attempt = (uint32_t)json_get_u64(&r, "attempt", 1, 1000);
     m.kind = (enum message_report_kind)member_get_word(
         &r, "kind", report_words, ARRAY_LENGTH(report_words));
-    m.step = (uint32_t)json_opt_u64(&r, "step", 0, MESSAGE_MAX_STEPS - 1, 0);
+    if (m.kind != MESSAGE_INVENTORY) {
+        member_get_id(&r, "task", m.task);
+        m.attempt = (uint32_t)json_get_u64(&r, "attempt", 1, 1000);
+        m.step =
+            (uint32_t)json_opt_u64(&r, "step", 0, MESSAGE_MAX_STEPS - 1, 0);
+    }
     if (!r.code)
         get_report_members(&r, &m);
     int code = json_done(&r);

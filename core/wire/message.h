@@ -99,6 +99,7 @@ enum message_report_kind {
     MESSAGE_STEP_FAILED,
     MESSAGE_LEAVING,
     MESSAGE_LOG,
+    MESSAGE_INVENTORY, /* of an unknown machine: of no task */
 };
 
 struct message_report {
@@ -118,7 +119,8 @@ struct message_report {
                         "stay" */
     char text[MESSAGE_TEXT_BYTES]; /* progress and log: text;
                                       step-failed: sentence; leaving: note */
-    json_t *result; /* step-done, step-failed: object, owned; or NULL */
+    json_t *result; /* step-done, step-failed: object, owned; or NULL;
+                       inventory: object, owned */
 };
 
 struct message_report_reply {

@@ -126,8 +126,11 @@ static void load(struct world *w, int part)
     case 3:
         sessions_load(w->sessions, loaded, w);
         break;
-    default:
+    case 4:
         batches_load(w->batches, loaded, w);
+        break;
+    default:
+        enrol_load(w->enrol, loaded, w);
     }
     world_settle(w);
 }
@@ -146,15 +149,18 @@ void world_boot(struct world *w)
     w->tickets = tickets_new(w->tasks, &err);
     w->sessions = sessions_new(w->tasks, w->hosts, w->tickets, &err);
     w->batches = batches_new(w->tasks, w->hosts, &err);
+    w->enrol = enrol_new(&w->deploy, &err);
+    sessions_set_enrol(w->sessions, w->enrol);
     const struct policy_spec spec = {.loop = w->loop,
                                      .hosts = w->hosts,
                                      .tasks = w->tasks,
                                      .tickets = w->tickets,
+                                     .enrol = w->enrol,
                                      .event = event,
                                      .arg = w};
     w->policy = policy_new(&spec, &err);
     policy_fill(w->policy, &w->dhcp);
-    for (int part = 0; part < 5; part++) {
+    for (int part = 0; part < 6; part++) {
         load(w, part);
         if (memory_store_dead())
             return;
@@ -167,6 +173,7 @@ void world_kill(struct world *w)
     policy_free(w->policy);
     batches_free(w->batches);
     sessions_free(w->sessions);
+    enrol_free(w->enrol);
     tickets_free(w->tickets);
     tasks_free(w->tasks);
     hosts_free(w->hosts);
@@ -475,7 +482,7 @@ static bool send_report(struct engine *e, enum message_report_kind kind,
     strcpy(report.code, code);
     if (kind == MESSAGE_LEAVING)
         strcpy(report.method, "firmware");
-    if (kind == MESSAGE_STEP_DONE)
+    if (kind == MESSAGE_STEP_DONE || kind == MESSAGE_INVENTORY)
         report.result = json_pack("{s:i}", "step", (int)step);
     session_report(e->world->sessions, session, &report, reported, e);
     message_report_done(&report);

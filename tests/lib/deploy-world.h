@@ -9,6 +9,7 @@
 #define TESTS_LIB_DEPLOY_WORLD_H
 
 #include "core/server/batch.h"
+#include "core/server/enrol.h"
 #include "core/server/policy.h"
 #include "core/server/session.h"
 #include "core/util/sim.h"
@@ -32,6 +33,7 @@ struct world {
     struct tickets *tickets;
     struct sessions *sessions;
     struct batches *batches;
+    struct enrol *enrol;
     struct policy *policy;
     struct dhcp_policy dhcp;
     json_t *events;    /* array of {"event": id, ...} in order */

@@ -7,6 +7,7 @@ TESTS += $(image_system_tests)
 # Real clients against slipwayd in a network namespace.
 SYSTEM_TESTS += %D%/dhcp-clients.sh %D%/dhcp-conflict.sh \
 	%D%/engine-rendezvous.sh \
+	%D%/enrol-boot.sh \
 	%D%/link-lost.sh \
 	%D%/privileges.sh \
 	%D%/tftp-clients.sh
@@ -20,6 +21,8 @@ engine_system_tests = \
 	%D%/engine-refusals.sh \
 	%D%/engine-servers.sh \
 	%D%/engine-services.sh
+	%D%/engine-services.sh \
+	%D%/enrol.sh
 dist_check_SCRIPTS += $(engine_system_tests)
 TESTS += $(engine_system_tests)
 EXTRA_DIST += tests/lib/engine.sh

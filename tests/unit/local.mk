@@ -306,6 +306,11 @@ TESTS += %D%/test-http-accept
 tests_unit_test_http_accept_SOURCES = %D%/test-http-accept.c
 tests_unit_test_http_accept_LDADD = libslipwayserver.la $(UNIT_LIBS)
 tests_unit_test_http_accept_CFLAGS = $(UNIT_CFLAGS)
+check_PROGRAMS += %D%/test-enrol
+TESTS += %D%/test-enrol
+tests_unit_test_enrol_SOURCES = %D%/test-enrol.c $(DEPLOY_WORLD)
+tests_unit_test_enrol_LDADD = libslipwayserver.la $(UNIT_LIBS)
+tests_unit_test_enrol_CFLAGS = $(UNIT_CFLAGS)
 
 check_PROGRAMS += %D%/test-keep
 TESTS += %D%/test-keep
