@@ -22,9 +22,33 @@ struct build {
     struct cli *cli;
     char dir[256]; /* ours, removed at the end */
     char trust[300];
-    char image[300]; /* what the helper makes */
     json_t *report;
 };
+
+/* What the helper makes, by the roles of the published files. */
+static const struct out {
+    const char *name; /* in the folder */
+    const char *option;
+    bool unified; /* only for UEFI machines of x86_64 */
+} outs[] = {
+    {"engine.efi", "--out", true},
+    {"kernel", "--out-kernel", false},
+    {"initramfs", "--out-initramfs", false},
+};
+
+static bool is_wide(const struct build *b)
+{
+    const char *arch = cli_option(b->cli, "arch");
+
+    return !arch || strcmp(arch, "x86_64") == 0;
+}
+
+static const char *out_path(const struct build *b, const struct out *out,
+                            char path[300])
+{
+    (void)snprintf(path, 300, "%s/%s", b->dir, out->name);
+    return path;
+}
 
 static const char *helper_path(char path[512])
 {
@@ -48,9 +72,10 @@ static int fetch_trust(struct build *b)
     return code;
 }
 
-/* Options of ours that are the helper's too. */
-static int make_argv(const struct build *b, const char *path,
-                     const char *argv[MAX_ARGS])
+/* Options of ours that are the helper's too.  `paths` holds what it writes. */
+static void make_argv(const struct build *b, const char *path,
+                      char paths[ARRAY_LENGTH(outs)][300],
+                      const char *argv[MAX_ARGS])
 {
     static const struct {
         const char *name;
@@ -58,10 +83,11 @@ static int make_argv(const struct build *b, const char *path,
     } passed[] = {{"kernel-package", "--kernel-package"},
                   {"kernel", "--kernel"},
                   {"modules", "--modules"},
-                  {"machine", "--machine"},
+                  {"arch", "--machine"},
                   {"engine-files", "--engine-files"},
                   {"plugins", "--plugins"},
                   {"firmware", "--firmware"},
+                  {"sysroot", "--sysroot"},
                   {"compress", "--compress"}};
     int count = 0;
 
@@ -69,8 +95,12 @@ static int make_argv(const struct build *b, const char *path,
     argv[count++] = "--json";
     argv[count++] = "--trust";
     argv[count++] = b->trust;
-    argv[count++] = "--out";
-    argv[count++] = b->image;
+    for (size_t i = 0; i < ARRAY_LENGTH(outs); i++) {
+        if (outs[i].unified && !is_wide(b))
+            continue;
+        argv[count++] = outs[i].option;
+        argv[count++] = out_path(b, &outs[i], paths[i]);
+    }
     for (size_t i = 0; i < ARRAY_LENGTH(passed); i++) {
         const char *value = cli_option(b->cli, passed[i].name);
 
@@ -80,7 +110,6 @@ static int make_argv(const struct build *b, const char *path,
         }
     }
     argv[count] = NULL;
-    return count;
 }
 
 static int read_report(int fd, struct buf *text)
@@ -102,13 +131,14 @@ static int run_helper(struct build *b)
     AUTO_BUF text = BUF_INIT(MAX_REPORT);
     AUTO_CLOSE int reading = -1;
     const char *argv[MAX_ARGS];
+    char paths[ARRAY_LENGTH(outs)][300];
     char path[512];
     struct err err = ERR_INIT;
     int status = -1;
     int ends[2];
     pid_t pid;
 
-    (void)make_argv(b, helper_path(path), argv);
+    make_argv(b, helper_path(path), paths, argv);
     if (pipe2(ends, O_CLOEXEC) != 0)
         return cli_fail(EXIT_FAILED, "no pipe: %s", err_errno_text(errno));
     reading = ends[0];
@@ -147,53 +177,60 @@ static void say_warnings(const struct build *b)
     }
 }
 
-static int upload(struct build *b, const char *sha256, uint64_t *ret_length)
+/* Uploads one file of the report and adds its length there. */
+static int upload(struct build *b, json_t *file)
 {
-    AUTO_CLOSE int fd = open(b->image, O_RDONLY | O_CLOEXEC);
+    const char *name = json_string_value(json_object_get(file, "file"));
+    const char *sha256 = json_string_value(json_object_get(file, "sha256"));
+    AUTO_CLOSE int fd = name ? open(name, O_RDONLY | O_CLOEXEC) : -1;
     struct stat status;
     struct rest_reply reply;
     char path[128];
     int code;
 
     if (fd < 0 || fstat(fd, &status) != 0)
-        return cli_fail(EXIT_FAILED, "'%s' cannot be read: %s", b->image,
-                        err_errno_text(errno));
-    *ret_length = (uint64_t)status.st_size;
-    (void)snprintf(path, sizeof(path), "/api/v1/engines/files/%.64s", sha256);
+        return cli_fail(EXIT_FAILED, "'%s' cannot be read: %s",
+                        name ? name : "", err_errno_text(errno));
+    (void)snprintf(path, sizeof(path), "/api/v1/engines/files/%.64s",
+                   sha256 ? sha256 : "");
     code = rest_call(b->cli,
                      &(struct rest_request){.method = "PUT",
                                             .path = path,
                                             .upload = true,
                                             .fd = fd,
-                                            .length = *ret_length,
+                                            .length = (uint64_t)status.st_size,
                                             .what = "engine"},
                      &reply);
     rest_reply_done(&reply);
+    (void)json_object_del(file, "file"); /* a name of this machine */
+    (void)json_object_set_new(file, "length", json_integer(status.st_size));
     return code;
 }
 
 static int publish(struct build *b)
 {
     const json_t *report = b->report;
-    const char *sha256 = json_string_value(json_object_get(report, "sha256"));
+    json_t *files = json_object_get(report, "files");
     struct rest_reply reply;
-    uint64_t length = 0;
     json_t *body;
+    json_t *file;
+    size_t i;
     int code;
 
-    if (!sha256)
-        return cli_fail(EXIT_FAILED, "the helper's report has no digest");
-    code = upload(b, sha256, &length);
-    if (code)
-        return code;
-    body = json_pack("{s:O, s:O, s:O?, s:O?, s:O, s:O?, s:[{s:s, s:I, s:s}]}",
-                     "machine", json_object_get(report, "machine"), "version",
+    json_array_foreach(files, i, file)
+    {
+        code = upload(b, file);
+        if (code)
+            return code;
+    }
+    body = json_pack("{s:O, s:O, s:O?, s:O?, s:O?, s:O, s:O?, s:O}", "machine",
+                     json_object_get(report, "machine"), "version",
                      json_object_get(report, "version"), "kernel",
-                     json_object_get(report, "kernel"), "made_s",
+                     json_object_get(report, "kernel"), "command_line",
+                     json_object_get(report, "command_line"), "made_s",
                      json_object_get(report, "built_s"), "trust_sha256",
                      json_object_get(report, "trust_sha256"), "parts",
-                     json_object_get(report, "bytes"), "files", "role",
-                     "engine", "length", (json_int_t)length, "sha256", sha256);
+                     json_object_get(report, "bytes"), "files", files);
     if (!body)
         return cli_fail(EXIT_FAILED, "the helper's report is not complete");
     code = rest_call(b->cli,
@@ -217,10 +254,11 @@ static int keep(const struct build *b)
     const char *to = cli_option(b->cli, "keep");
     AUTO_BUF content = BUF_INIT((size_t)1 << 30);
     struct err err = ERR_INIT;
+    char path[300];
 
     if (!to)
         return 0;
-    if (file_read(AT_FDCWD, b->image, &content, &err) != 0 ||
+    if (file_read(AT_FDCWD, out_path(b, &outs[0], path), &content, &err) != 0 ||
         file_write(AT_FDCWD, to, content.data, content.length, 0644, &err) != 0)
         return cli_fail(EXIT_FAILED, "%s", err.text);
     return 0;
@@ -230,18 +268,21 @@ int engine_build(struct cli *cli)
 {
     const char *tmp = getenv("TMPDIR");
     struct build b = {.cli = cli};
+    char path[300];
     int code;
 
     if (!cli_option(cli, "kernel-package") && !cli_option(cli, "kernel"))
         return cli_fail(EXIT_USAGE, "say --kernel-package FILE.deb, or "
                                     "--kernel and --modules");
+    if (cli_option(cli, "keep") && !is_wide(&b))
+        return cli_fail(EXIT_USAGE, "--keep is for the unified kernel image, "
+                                    "which there is for x86_64 alone");
     (void)snprintf(b.dir, sizeof(b.dir), "%s/slipway-engine.XXXXXX",
                    tmp && *tmp ? tmp : "/tmp");
     if (!mkdtemp(b.dir))
         return cli_fail(EXIT_FAILED, "no folder '%s': %s", b.dir,
                         err_errno_text(errno));
     (void)snprintf(b.trust, sizeof(b.trust), "%s/trust.json", b.dir);
-    (void)snprintf(b.image, sizeof(b.image), "%s/engine.efi", b.dir);
     code = fetch_trust(&b);
     if (code == 0)
         code = run_helper(&b);
@@ -252,7 +293,8 @@ int engine_build(struct cli *cli)
     if (code == 0)
         code = keep(&b);
     (void)unlink(b.trust); /* what was never made cannot be removed */
-    (void)unlink(b.image);
+    for (size_t i = 0; i < ARRAY_LENGTH(outs); i++)
+        (void)unlink(out_path(&b, &outs[i], path));
     (void)rmdir(b.dir);
     json_decref(b.report);
     return code;

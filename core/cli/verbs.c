@@ -229,15 +229,16 @@ static const struct option_spec token_options[] = {
 static const struct option_spec follow_options[] = {
     {"after", "NUMBER", "also the kept events after this one"}, END_OPTIONS};
 static const struct option_spec build_options[] = {
-    {"kernel-package", "FILE", "Debian's linux-image-VERSION-amd64"},
+    {"kernel-package", "FILE", "Debian's linux-image-VERSION-amd64, or -686-pae"},
     {"kernel", "FILE", "a kernel, and"},
     {"modules", "DIR", "its modules: .../lib/modules/VERSION"},
-    {"machine", "NAME", "x86_64 when absent"},
+    {"arch", "x86_64|i686", "the machines' processor; x86_64 when absent"},
     {"engine-files", "DIR", "folder of slipway-engine and its helper"},
     {"plugins", "DIR", "folder of MACHINE/transport/NAME.so"},
     {"firmware", "DIR", "firmware files, like /lib/firmware"},
+    {"sysroot", "DIR", "take libraries from there"},
     {"compress", "HOW", "zstd, xz or auto"},
-    {"keep", "FILE", "keep the image here too"},
+    {"keep", "FILE", "keep the unified image here too"},
     END_OPTIONS};
 
 /* A path that begins with '=' is a list that always comes whole. */

@@ -45,7 +45,7 @@ is "$(jq -r .kernel report.json)" 6.1-test "the report has the kernel's version"
 is "$(jq -c .modules report.json)" '["crc32c_generic","net_failover","virtio","virtio_net"]' \
   "the listed module is in with all that it depends on, and no other"
 is "$(jq -r .built_s report.json)" 1790000000 "the build time is the newest of the inputs"
-is "$(jq -r .sha256 report.json)" "$(sha256sum out.efi | cut -d' ' -f1)" "the digest is the file's"
+is "$(jq -r '.files[] | select(.role == "engine") | .sha256' report.json)" "$(sha256sum out.efi | cut -d' ' -f1)" "the digest is the file's"
 is "$(jq -r .trust_sha256 report.json)" "$(sha256sum trust.json | cut -d' ' -f1)" "the trust file's digest is told"
 like "$(jq -r '.warnings[]' report.json)" "'virtio_net'.*virtio/card.fw" "a network card without its firmware is named"
 
@@ -73,6 +73,10 @@ ok "a kernel with a folder of modules does too" build --kernel boot/vmlinuz-6.1-
 section .initrd initrd2
 ok "and gives the same modules" sh -c 'zstd -dcq < initrd2 | cpio -t --quiet | grep -q 6.1-test/kernel/drivers/virtio_net.ko'
 
+ok "kernel and initramfs are written for other loaders" build --kernel-package kernel.deb --out-kernel k.out --out-initramfs i.out
+ok "the kernel is the package's" cmp k.out boot/vmlinuz-6.1-test
+ok "the initramfs is the unified image's" cmp i.out <(head -c "$(stat -c %s i.out)" initrd)
+
 # refused NAME PATTERN OPTION...: status not 0, and this sentence.
 refused () {
   local name=$1 pattern=$2 output; shift 2
@@ -83,7 +87,9 @@ refused "no kernel at all" 'give either' --json
 refused "a file that is no package" 'Debian package' --kernel-package trust.json
 head -c 3000 kernel.deb > cut.deb
 refused "a package that was cut" 'cannot be read|Debian package' --kernel-package cut.deb
-refused "another machine" 'x86_64 only' --kernel-package kernel.deb --machine sparc64
+refused "another machine" 'x86_64 and i686 only' --kernel-package kernel.deb --machine sparc64
+refused "a unified image for i686" '--out is for x86_64' --kernel-package kernel.deb --machine i686
+refused "a kernel without its initramfs" 'out-kernel with --out-initramfs' --kernel-package kernel.deb --out-kernel linux.out
 refused "a stub that is none" 'PE32|not a' --kernel-package kernel.deb --stub trust.json
 refused "a missing stub" 'systemd-boot-efi' --kernel-package kernel.deb --stub /nonexistent
 echo 'net nothing-like-it' > other.list

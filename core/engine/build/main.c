@@ -28,6 +28,8 @@ enum option_code {
     OPT_MODULES,
     OPT_MODULES_LIST,
     OPT_OUT,
+    OPT_OUT_INITRAMFS,
+    OPT_OUT_KERNEL,
     OPT_PLUGINS,
     OPT_STUB,
     OPT_SYSROOT,
@@ -49,6 +51,8 @@ static const struct option options_long[] = {
     {"modules", required_argument, NULL, OPT_MODULES},
     {"modules-list", required_argument, NULL, OPT_MODULES_LIST},
     {"out", required_argument, NULL, OPT_OUT},
+    {"out-initramfs", required_argument, NULL, OPT_OUT_INITRAMFS},
+    {"out-kernel", required_argument, NULL, OPT_OUT_KERNEL},
     {"plugins", required_argument, NULL, OPT_PLUGINS},
     {"stub", required_argument, NULL, OPT_STUB},
     {"sysroot", required_argument, NULL, OPT_SYSROOT},
@@ -64,14 +68,18 @@ static const char usage[] =
     "       slipway-engine-build --kernel VMLINUZ --modules DIR --trust FILE "
     "--out FILE.efi\n"
     "\n"
-    "Makes the engine's unified kernel image for UEFI machines.\n"
+    "Makes the engine: a unified kernel image for UEFI machines, or kernel "
+    "and\n"
+    "initramfs for other loaders, or all three.\n"
     "\n"
-    "  --kernel-package FILE  Debian's linux-image-VERSION-amd64\n"
+    "  --kernel-package FILE  Debian's linux-image-VERSION-amd64 or -686-pae\n"
     "  --kernel FILE          a kernel, and\n"
     "  --modules DIR          its modules: .../lib/modules/VERSION\n"
     "  --trust FILE           the site's public trust file\n"
-    "  --out FILE             what to write\n"
-    "  --machine NAME         x86_64 (default)\n"
+    "  --out FILE             write the unified kernel image (x86_64)\n"
+    "  --out-kernel FILE      write the kernel, and\n"
+    "  --out-initramfs FILE   the initramfs\n"
+    "  --machine NAME         x86_64 (default) or i686\n"
     "  --engine-files DIR     folder of slipway-engine and its helper\n"
     "  --plugins DIR          folder of MACHINE/transport/*.so\n"
     "  --modules-list FILE    which modules go in\n"
@@ -108,6 +116,10 @@ static const char **text_option(struct build_options *o, int code)
         return &o->modules_list;
     case OPT_OUT:
         return &o->out;
+    case OPT_OUT_INITRAMFS:
+        return &o->out_initramfs;
+    case OPT_OUT_KERNEL:
+        return &o->out_kernel;
     case OPT_PLUGINS:
         return &o->plugins;
     case OPT_STUB:
@@ -163,12 +175,20 @@ static int check_options(const struct build_options *o, struct err *err)
         return err_set(err, ERR_INVALID,
                        "--trust is missing: without the site's trust file an "
                        "engine believes no server");
-    if (!o->out)
-        return err_set(err, ERR_INVALID, "--out is missing");
-    if (strcmp(o->machine, "x86_64"))
+    if (strcmp(o->machine, "x86_64") && strcmp(o->machine, "i686"))
         return err_set(err, ERR_UNSUPPORTED,
-                       "engines are built for x86_64 only so far, not for "
-                       "'%s'",
+                       "engines are built for x86_64 and i686 only so far, "
+                       "not for '%s'",
+                       o->machine);
+    if (!o->out_kernel != !o->out_initramfs || (!o->out && !o->out_kernel))
+        return err_set(err, ERR_INVALID,
+                       "give --out for the unified kernel image, or "
+                       "--out-kernel with --out-initramfs, or all three");
+    if (o->out && strcmp(o->machine, "x86_64"))
+        return err_set(err, ERR_INVALID,
+                       "--out is for x86_64: no firmware of '%s' starts a "
+                       "unified kernel image; use --out-kernel and "
+                       "--out-initramfs",
                        o->machine);
     if (strcmp(o->compress, "auto") && strcmp(o->compress, "zstd") &&
         strcmp(o->compress, "xz"))
@@ -188,16 +208,24 @@ int pack_part(struct pack *pack, const char *name, size_t length,
     return 0;
 }
 
-static int digest_out(const char *path, char hex[DIGEST_HEX_BYTES],
-                      struct err *err)
+/* Adds {"role", "file", "sha256"} of what was written. */
+static int add_out(json_t *files, const char *role, const char *path,
+                   struct err *err)
 {
     AUTO_BUF bytes = BUF_INIT((size_t)1 << 30);
+    char hex[DIGEST_HEX_BYTES];
     struct digest digest;
+    if (!path)
+        return 0;
     int rc = file_read(AT_FDCWD, path, &bytes, err);
     if (rc)
         return rc;
     digest_of(bytes.data, bytes.length, &digest);
-    (void)digest_hex(&digest, hex);
+    if (json_array_append_new(files,
+                              json_pack("{s:s, s:s, s:s}", "role", role, "file",
+                                        path, "sha256",
+                                        digest_hex(&digest, hex))))
+        return err_set(err, ERR_NO_MEMORY, "out of memory");
     return 0;
 }
 
@@ -214,16 +242,21 @@ static json_t *list_modules(const struct pack *pack)
 
 static int print_json(const struct pack *pack, struct err *err)
 {
-    char hex[DIGEST_HEX_BYTES];
-    int rc = digest_out(pack->options->out, hex, err);
+    const struct build_options *options = pack->options;
+    AUTO_JSON *files = json_array();
+    int rc = add_out(files, "engine", options->out, err);
+    if (!rc)
+        rc = add_out(files, "kernel", options->out_kernel, err);
+    if (!rc)
+        rc = add_out(files, "initramfs", options->out_initramfs, err);
     if (rc)
         return rc;
     AUTO_JSON *report = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:O, s:o, s:O}", "file",
-        pack->options->out, "sha256", hex, "machine", pack->options->machine,
-        "version", PACKAGE_VERSION, "kernel", pack->release, "trust_sha256",
-        pack->trust_digest, "compression", pack->compression, "built_s",
-        (json_int_t)pack->built_s, "bytes", pack->parts, "modules",
+        "{s:O, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:O, s:o, s:O}", "files",
+        files, "machine", options->machine, "version", PACKAGE_VERSION,
+        "kernel", pack->release, "command_line", options->command_line,
+        "trust_sha256", pack->trust_digest, "compression", pack->compression,
+        "built_s", (json_int_t)pack->built_s, "bytes", pack->parts, "modules",
         list_modules(pack), "warnings", pack->warnings);
     AUTO_FREE char *text = json_text(report);
     if (!text)
@@ -247,8 +280,8 @@ static void print_people(const struct pack *pack)
         (void)printf("%12" JSON_INTEGER_FORMAT " bytes  %s\n",
                      json_integer_value(bytes), key);
     }
-    (void)printf("'%s' has Linux %s with %zu modules (%s)\n",
-                 pack->options->out, pack->release, pack->modules.chosen,
+    (void)printf("the engine for %s has Linux %s with %zu modules (%s)\n",
+                 pack->options->machine, pack->release, pack->modules.chosen,
                  pack->compression);
 }
 
@@ -290,7 +323,7 @@ static int build(const struct build_options *options, struct err *err)
 
 /* "FOLDER/name", where FOLDER comes from the environment of a build tree or
  * is where things were installed.  Lives until the program ends. */
-static const char *below(const char *variable, const char *installed,
+static char *below(const char *variable, const char *installed,
                          const char *name)
 {
     const char *folder = getenv(variable);
@@ -301,16 +334,34 @@ static const char *below(const char *variable, const char *installed,
     return path;
 }
 
+/* Programs of this machine lie where they are run, those of another in a
+ * folder of its name there. */
+static int place_engine_files(struct build_options *options, char **ret_folder,
+                              struct err *err)
+{
+    AUTO_FREE char *machine = NULL;
+    if (options->engine_files)
+        return 0;
+    if (asprintf(&machine, "/%s", options->machine) < 0) {
+        machine = NULL;
+        return err_set(err, ERR_NO_MEMORY, "out of memory");
+    }
+    bool own = strcmp(options->machine, SLIPWAY_MACHINE) == 0;
+    *ret_folder =
+        below("SLIPWAY_LIBEXEC_DIR", PKGLIBEXECDIR, own ? "" : machine);
+    options->engine_files = *ret_folder;
+    return *ret_folder ? 0 : err_set(err, ERR_NO_MEMORY, "out of memory");
+}
+
 int main(int argc, char **argv)
 {
     struct err err = ERR_INIT;
-    const char *engine_files = below("SLIPWAY_LIBEXEC_DIR", PKGLIBEXECDIR, "");
-    const char *plugins = below("SLIPWAY_PLUGIN_DIR", PKGLIBDIR "/plugins", "");
-    const char *list =
+    char *engine_files = NULL;
+    char *plugins = below("SLIPWAY_PLUGIN_DIR", PKGLIBDIR "/plugins", "");
+    char *list =
         below("SLIPWAY_DATA_DIR", PKGDATADIR, "/engine/modules.list");
     struct build_options options = {
         .machine = "x86_64",
-        .engine_files = engine_files,
         .plugins = plugins,
         .modules_list = list,
         .sysroot = "",
@@ -321,16 +372,18 @@ int main(int argc, char **argv)
         .command_line = "console=tty0 console=ttyS0,115200 quiet panic=30",
         .compress = "auto",
     };
-    int rc = engine_files && plugins && list
+    int rc = plugins && list
                  ? parse_options(argc, argv, &options, &err)
                  : err_set(&err, ERR_NO_MEMORY, "out of memory");
     if (!rc)
         rc = check_options(&options, &err);
     if (!rc)
+        rc = place_engine_files(&options, &engine_files, &err);
+    if (!rc)
         rc = build(&options, &err);
-    free((char *)engine_files);
-    free((char *)plugins);
-    free((char *)list);
+    free(engine_files);
+    free(plugins);
+    free(list);
     if (rc >= 0)
         return 0;
     (void)fprintf(stderr, "slipway-engine-build: %s\n", err.text);

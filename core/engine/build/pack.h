@@ -19,7 +19,9 @@ struct build_options {
     const char *stub;
     const char *command_line;
     const char *compress; /* "auto", "zstd" or "xz" */
-    const char *out;
+    const char *out;           /* the unified kernel image, or NULL */
+    const char *out_kernel;    /* the parts for other loaders, both or none */
+    const char *out_initramfs;
     uint64_t built_s; /* 0 = the newest of the inputs that tell */
     bool json;
 };
@@ -50,7 +52,7 @@ int pack_kernel(struct pack *pack, struct err *err);
 int pack_engine(struct pack *pack, struct err *err);
 /* Trust file and build time; folders and devices. */
 int pack_site(struct pack *pack, struct err *err);
-/* Compresses and writes the unified kernel image. */
+/* Compresses, then writes the unified kernel image and the parts, as asked. */
 int pack_write(struct pack *pack, struct err *err);
 
 #endif
