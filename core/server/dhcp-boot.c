@@ -175,7 +175,7 @@ static const char *intent_word(uint32_t intent)
 bool reply_put_boot(struct exchange *x, struct dhcp_reply *reply)
 {
     struct boot_part part;
-    if (!x->arch)
+    if (!x->firmware)
         return false;
     if (x->decision.intent == 0) {
         reply_note(reply, "no boot answer: %s", x->decision.reason);
@@ -200,13 +200,14 @@ void dhcp_tell_boot(struct exchange *x, const char *address,
                     uint64_t *last_ms)
 {
     bool loader = strcmp(x->client.user_class, CLIENT_LOADER_CLASS) == 0;
-    if (!x->arch || loader || !dhcp_due(x->dhcp, last_ms, TELL_BOOT_MS))
+    if (!x->firmware || loader || !dhcp_due(x->dhcp, last_ms, TELL_BOOT_MS))
         return;
     dhcp_event(x->dhcp, "host-boot",
                json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "mac",
                          x->client.mac, "uuid", x->client.uuid, "arch",
-                         x->arch->name, "host", x->decision.host_id,
-                         "host_name", x->decision.host_name, "address", address,
-                         "answer", intent_word(x->decision.intent), "reason",
+                         x->arch ? x->arch->name : "", "host",
+                         x->decision.host_id, "host_name",
+                         x->decision.host_name, "address", address, "answer",
+                         intent_word(x->decision.intent), "reason",
                          x->decision.reason));
 }

@@ -111,7 +111,8 @@ struct exchange {
     const struct dhcp_subnet *subnet; /* NULL for a proxy */
     struct lease_key key;
     bool has_key;
-    const struct slipway_arch_plugin *arch; /* NULL = not booting firmware */
+    const struct slipway_arch_plugin *arch; /* NULL = none knows it */
+    bool firmware; /* asks how to boot, whether a plugin knows it or not */
     struct boot_decision decision;
     struct in_addr reserved; /* 0 = none */
 };

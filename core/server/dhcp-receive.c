@@ -169,6 +169,24 @@ static const struct dhcp_subnet *find_subnet(const struct exchange *x)
     return found ? found : subnet_of(x->dhcp, x->own);
 }
 
+/* A firmware that asks how to boot, whether a plugin knows it or not. */
+static bool is_firmware(const struct exchange *x)
+{
+    return strncmp(x->client.class_id, "PXEClient", 9) == 0 ||
+           strncmp(x->client.class_id, "HTTPClient", 10) == 0;
+}
+
+/* Its plugin was disabled, or there never was one: it gets an address and
+ * nothing to boot, and goes on to the next entry of its boot order. */
+static void explain_no_arch(struct exchange *x)
+{
+    x->decision.intent = 0;
+    (void)snprintf(x->decision.reason, sizeof(x->decision.reason),
+                   "no enabled arch plugin knows its firmware (architecture "
+                   "%u)",
+                   (unsigned)x->client.arch[0]);
+}
+
 void exchange_decide(struct exchange *x, uint32_t kind)
 {
     const struct dhcp_policy *p = &x->dhcp->policy;
@@ -180,6 +198,9 @@ void exchange_decide(struct exchange *x, uint32_t kind)
         .loader = strcmp(x->client.user_class, CLIENT_LOADER_CLASS) == 0,
     };
     p->decide(p->arg, &client, kind, &x->decision);
+    x->firmware = x->arch || is_firmware(x);
+    if (x->firmware && !x->arch)
+        explain_no_arch(x);
     if (x->decision.reserved_address[0] &&
         inet_pton(AF_INET, x->decision.reserved_address, &x->reserved) != 1)
         x->reserved.s_addr = 0;
@@ -202,6 +223,7 @@ static bool receive(struct exchange *x, struct dhcp *d,
     x->on_pxe_port = on_pxe_port;
     x->arch = NULL;
     x->subnet = NULL;
+    x->firmware = false;
     x->reserved.s_addr = 0;
     memset(&x->decision, 0, sizeof(x->decision));
     d->counters.received++;

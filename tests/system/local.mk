@@ -9,6 +9,7 @@ SYSTEM_TESTS += %D%/dhcp-clients.sh %D%/dhcp-conflict.sh \
 	%D%/engine-rendezvous.sh \
 	%D%/enrol-boot.sh \
 	%D%/link-lost.sh \
+	%D%/plugins-switching.sh \
 	%D%/privileges.sh \
 	%D%/tftp-clients.sh
 EXTRA_DIST += tests/lib/dhcp-client

@@ -49,8 +49,8 @@ static void rendezvous(void *arg, const struct boot_client *client,
 static const struct slipway_arch_plugin *
 recognise(void *arg, const struct slipway_boot_request *request)
 {
-    (void)arg;
-    return slipway_plugin_descriptor.recognise(request) > 0
+    const struct world *w = arg;
+    return !w->no_arch && slipway_plugin_descriptor.recognise(request) > 0
                ? &slipway_plugin_descriptor
                : NULL;
 }

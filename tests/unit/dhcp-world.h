@@ -28,6 +28,7 @@ struct world {
     struct dhcp_range ranges[2];
     /* What the policy says. */
     struct boot_decision decision;
+    bool no_arch; /* the arch plugin is disabled */
     const char *reserved; /* an address reserved for `reserved_mac`, or NULL */
     const char *reserved_mac;
     const char *ticket;

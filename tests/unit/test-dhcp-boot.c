@@ -43,6 +43,32 @@ static void uefi_firmware_gets_its_boot_file_at_once(void **state)
     world_end(&w);
 }
 
+static void a_disabled_arch_plugin_is_the_reason_for_no_answer(void **state)
+{
+    struct world w;
+    struct station s;
+    size_t length;
+    (void)state;
+    world_start(&w, 27, 2);
+    w.no_arch = true;
+    station_open(&s, &w, 7, "0.0.0.0", 68);
+    assert_true(station_dora(&s, true)); /* an address it gets */
+    assert_string_equal(s.reply.file, "");
+    assert_null(packet_option(&s.reply, OPTION_BOOT_FILE, &length));
+    assert_null(packet_option(&s.reply, OPTION_CLASS_ID, &length));
+    assert_string_equal(w.last_event, "host-boot");
+    assert_string_equal(
+        json_string_value(json_object_get(w.last_json, "answer")), "none");
+    assert_non_null(
+        strstr(json_string_value(json_object_get(w.last_json, "reason")),
+               "no enabled arch plugin"));
+    w.no_arch = false; /* enabled: the very next packet is answered */
+    loop_run_for(w.loop, 3000);
+    assert_true(station_dora(&s, true));
+    assert_string_equal(s.reply.file, "local-x64.efi");
+    world_end(&w);
+}
+
 static void one_boot_is_one_event(void **state)
 {
     struct world w;
@@ -165,6 +191,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(uefi_firmware_gets_its_boot_file_at_once),
+        cmocka_unit_test(a_disabled_arch_plugin_is_the_reason_for_no_answer),
         cmocka_unit_test(one_boot_is_one_event),
         cmocka_unit_test(port_4011_answers_where_the_request_came_from),
         cmocka_unit_test(engine_gets_servers_and_its_ticket),
