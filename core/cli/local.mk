@@ -22,7 +22,8 @@ libslipwaycli_la_SOURCES = \
 	%D%/profile.c \
 	%D%/progress.c %D%/progress.h \
 	%D%/range.c %D%/range.h \
-	%D%/rest.c %D%/rest.h \
+	%D%/rest.c %D%/rest-internal.h %D%/rest.h \
+	%D%/rest-follow.c \
 	%D%/settings.c %D%/settings.h \
 	%D%/status.c \
 	%D%/task.c \

@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "core/cli/rest.h"
+#include "core/cli/rest-internal.h"
 
 #include <string.h>
 #include <strings.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 
-#include <curl/curl.h>
-
 #include "core/util/file.h"
 #include "core/util/json.h"
 
 #define CONNECT_S 10L
 #define STALL_S 60L /* without a byte */
-#define MAX_EVENT_BYTES (256 * 1024)
 
 struct transfer {
     struct cli *cli;
@@ -99,7 +96,7 @@ static size_t on_read(char *data, size_t size, size_t count, void *arg)
     return (size_t)got;
 }
 
-static CURL *handle(struct cli *cli)
+CURL *rest_handle(struct cli *cli)
 {
     if (!cli->curl)
         cli->curl = curl_easy_init();
@@ -108,8 +105,8 @@ static CURL *handle(struct cli *cli)
     return cli->curl;
 }
 
-static struct curl_slist *add_header(struct curl_slist *list, const char *name,
-                                     const char *value)
+struct curl_slist *rest_add_header(struct curl_slist *list, const char *name,
+                                   const char *value)
 {
     AUTO_FREE char *line = NULL;
     struct curl_slist *longer;
@@ -133,30 +130,30 @@ static void random_key(char key[33])
         (void)snprintf(key + 2 * i, 3, "%02x", bytes[i]);
 }
 
-static struct curl_slist *make_headers(const struct cli *cli,
-                                       const struct rest_request *request)
+struct curl_slist *rest_headers(const struct cli *cli,
+                                const struct rest_request *request)
 {
     struct curl_slist *list = NULL;
     AUTO_FREE char *bearer = NULL;
     char key[33];
 
     if (cli->token && asprintf(&bearer, "Bearer %s", cli->token) > 0)
-        list = add_header(list, "Authorization", bearer);
+        list = rest_add_header(list, "Authorization", bearer);
     if (request->body)
-        list = add_header(list, "Content-Type", "application/json");
+        list = rest_add_header(list, "Content-Type", "application/json");
     if (request->upload)
-        list = add_header(list, "Content-Type", "application/octet-stream");
+        list = rest_add_header(list, "Content-Type", "application/octet-stream");
     if (request->if_match)
-        list = add_header(list, "If-Match", request->if_match);
+        list = rest_add_header(list, "If-Match", request->if_match);
     if (strcmp(request->method, "POST") == 0 && !request->upload) {
         random_key(key);
-        list = add_header(list, "Idempotency-Key", key);
+        list = rest_add_header(list, "Idempotency-Key", key);
     }
-    return add_header(list, "Expect", "");
+    return rest_add_header(list, "Expect", "");
 }
 
-static int set_common(struct cli *cli, CURL *curl, const char *url,
-                      char error[CURL_ERROR_SIZE])
+void rest_set_common(struct cli *cli, CURL *curl, const char *url,
+                     char error[CURL_ERROR_SIZE])
 {
     error[0] = '\0';
     (void)curl_easy_setopt(curl, CURLOPT_URL, url);
@@ -169,12 +166,11 @@ static int set_common(struct cli *cli, CURL *curl, const char *url,
                            (long)CURL_SSLVERSION_TLSv1_3);
     if (cli->ca)
         (void)curl_easy_setopt(curl, CURLOPT_CAINFO, cli->ca);
-    return 0;
 }
 
 /* The exit code and sentence for a connection that did not work. */
-static int say_curl(const struct cli *cli, bool quiet, CURLcode code,
-                    const char *error)
+int rest_say_curl(const struct cli *cli, bool quiet, CURLcode code,
+                  const char *error)
 {
     const char *why = error[0] ? error : curl_easy_strerror(code);
 
@@ -248,7 +244,7 @@ static int judge(struct transfer *t, CURLcode code, const char *error)
     if (t->too_large)
         return cli_fail(EXIT_FAILED, "the server's answer is too large");
     if (code != CURLE_OK && reply->status < 400)
-        return say_curl(t->cli, t->request->quiet, code, error);
+        return rest_say_curl(t->cli, t->request->quiet, code, error);
     if (reply->text.length && reply->text.data[0] == '{')
         reply->json = json_parse(reply->text.data, reply->text.length,
                                  REST_MAX_REPLY, NULL);
@@ -298,7 +294,7 @@ int rest_call(struct cli *cli, const struct rest_request *request,
     AUTO_FREE char *url = NULL;
     struct curl_slist *headers;
     char error[CURL_ERROR_SIZE];
-    CURL *curl = handle(cli);
+    CURL *curl = rest_handle(cli);
     CURLcode code;
 
     memset(ret, 0, sizeof(*ret));
@@ -311,8 +307,8 @@ int rest_call(struct cli *cli, const struct rest_request *request,
     if (request->upload && fstat(request->fd, &t.begun) != 0)
         return cli_fail(EXIT_FAILED, "the file cannot be looked at: %s",
                         err_errno_text(errno));
-    (void)set_common(cli, curl, url, error);
-    headers = make_headers(cli, request);
+    rest_set_common(cli, curl, url, error);
+    headers = rest_headers(cli, request);
     (void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     set_request(&t, curl, text);
     progress_init(&t.progress, request->what, cli->terminal);
@@ -335,90 +331,6 @@ int rest_get(struct cli *cli, const char *path, struct rest_reply *ret)
     struct rest_request request = {.method = "GET", .path = path};
 
     return rest_call(cli, &request, ret);
-}
-
-/* ---- events ------------------------------------------------------------- */
-
-struct stream {
-    struct buf text;
-    bool (*on_event)(void *arg, const json_t *event);
-    void *arg;
-    bool stopped;
-};
-
-/* One event, lines up to an empty one; only "data:" matters to us, because
- * the event's name and number stand in the JSON too. */
-static void take_event(struct stream *s, char *text)
-{
-    for (char *line = text; line && *line;) {
-        char *end = strchr(line, '\n');
-
-        if (end)
-            *end++ = '\0';
-        if (strncmp(line, "data:", 5) == 0) {
-            AUTO_JSON *event =
-                json_parse(line + 5, strlen(line + 5), MAX_EVENT_BYTES, NULL);
-
-            if (event && !s->stopped && !s->on_event(s->arg, event))
-                s->stopped = true;
-        }
-        line = end;
-    }
-}
-
-static size_t on_stream(char *data, size_t size, size_t count, void *arg)
-{
-    struct stream *s = arg;
-    char *end;
-
-    if (buf_append(&s->text, data, size * count) != 0)
-        return 0;
-    while (s->text.length && (end = strstr(buf_text(&s->text), "\n\n"))) {
-        size_t used = (size_t)(end - (char *)s->text.data) + 2;
-
-        *end = '\0';
-        take_event(s, (char *)s->text.data);
-        buf_consume(&s->text, used);
-    }
-    return s->stopped ? 0 : size * count;
-}
-
-int rest_events(struct cli *cli, const char *after, uint64_t timeout_ms,
-                bool (*on_event)(void *arg, const json_t *event), void *arg)
-{
-    struct stream s = {.on_event = on_event, .arg = arg};
-    struct rest_request request = {.method = "GET"};
-    struct curl_slist *headers;
-    AUTO_FREE char *url = NULL;
-    char error[CURL_ERROR_SIZE];
-    CURL *curl = handle(cli);
-    CURLcode code;
-    long status = 0;
-
-    if (!curl || asprintf(&url, "%s/api/v1/events%s%s", cli->server,
-                          after ? "?after=" : "", after ? after : "") < 0) {
-        url = NULL;
-        return cli_fail(EXIT_FAILED, "no memory is left");
-    }
-    buf_init(&s.text, MAX_EVENT_BYTES);
-    (void)set_common(cli, curl, url, error);
-    headers = make_headers(cli, &request);
-    (void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-    (void)curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
-    (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
-    (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_stream);
-    (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, &s);
-    code = curl_easy_perform(curl);
-    (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-    curl_slist_free_all(headers);
-    buf_done(&s.text);
-    if (status >= 400)
-        return rest_say_problem(NULL, status);
-    /* Ended by us, by the time, or by a server that is restarting. */
-    if (s.stopped || code == CURLE_OK ||
-        (code == CURLE_OPERATION_TIMEDOUT && timeout_ms))
-        return 0;
-    return say_curl(cli, false, code, error);
 }
 
 void rest_done(struct cli *cli)

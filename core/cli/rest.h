@@ -43,10 +43,20 @@ int rest_say_problem(const json_t *problem, long status);
 /* GET without more. */
 int rest_get(struct cli *cli, const char *path, struct rest_reply *ret);
 
-/* Follows the event stream: `on_event` gets each event until it returns false
- * or `timeout_ms` is over (0 = none).  0, or an exit code as above. */
-int rest_events(struct cli *cli, const char *after, uint64_t timeout_ms,
-                bool (*on_event)(void *arg, const json_t *event), void *arg);
+/* Who follows the event stream, over any number of connections. */
+struct rest_follower {
+    char last_id[64];    /* go on after this one; "" = from now on */
+    uint64_t timeout_ms; /* of one connection; 0 = none */
+    bool (*on_event)(void *arg, const json_t *event); /* false = enough */
+    void *arg;
+    bool connected; /* set: the server has answered at least once */
+    bool stopped;   /* set: on_event has had enough */
+};
+
+/* One connection, until on_event has had enough, the time is over or the
+ * connection ends; may be called again, and misses and repeats nothing that
+ * the server still knows.  0, or an exit code as above. */
+int rest_follow(struct cli *cli, struct rest_follower *follower);
 
 void rest_done(struct cli *cli);
 

@@ -223,6 +223,7 @@ static int be_patient(struct waiting *w, unsigned *retries)
 
 static int follow(struct waiting *w, uint64_t timeout_ms)
 {
+    struct rest_follower follower = {.on_event = on_event, .arg = w};
     time_t start = time(NULL);
     unsigned retries = 0;
     int code;
@@ -247,10 +248,9 @@ static int follow(struct waiting *w, uint64_t timeout_ms)
                             "go on, see 'slipway batch show "
                             "%s'",
                             w->batch);
-        code = rest_events(w->cli, NULL,
-                           timeout_ms ? MIN(timeout_ms - passed, LOOK_MS)
-                                      : (uint64_t)LOOK_MS,
-                           on_event, w);
+        follower.timeout_ms = timeout_ms ? MIN(timeout_ms - passed, LOOK_MS)
+                                         : (uint64_t)LOOK_MS;
+        code = rest_follow(w->cli, &follower);
         if (code && code != EXIT_UNAVAILABLE)
             return code;
         if (w->over) /* what ended last may have more to say */

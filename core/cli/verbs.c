@@ -227,7 +227,7 @@ static const struct option_spec token_options[] = {
     {"expires", "TIME", "from now: 30d; never when absent"},
     END_OPTIONS};
 static const struct option_spec follow_options[] = {
-    {"after", "NUMBER", "also the kept events after this one"}, END_OPTIONS};
+    {"after", "ID", "also the kept events after this one"}, END_OPTIONS};
 static const struct option_spec build_options[] = {
     {"kernel-package", "FILE", "Debian's linux-image-VERSION-amd64, or -686-pae"},
     {"kernel", "FILE", "a kernel, and"},

@@ -9,7 +9,6 @@
 #include "core/server/server.h"
 #include "core/util/json.h"
 #include "core/util/loop.h"
-#include "core/util/num.h"
 
 /* Proxies cut what is silent for long. */
 #define HEARTBEAT_MS 15000
@@ -63,14 +62,38 @@ static void on_event(void *arg, uint64_t number, const json_t *event)
     struct follower *f = arg;
     AUTO_FREE char *json = json_text(event);
     AUTO_FREE char *text = NULL;
-    const char *id = json_string_value(json_object_get(event, "event"));
-    int length = json ? asprintf(&text, "id: %llu\nevent: %s\ndata: %s\n\n",
-                                 (unsigned long long)number, id, json)
+    const char *what = json_string_value(json_object_get(event, "event"));
+    char id[EVENTS_ID_BYTES];
+    int length = json ? asprintf(&text, "id: %s\nevent: %s\ndata: %s\n\n",
+                                 events_id(f->server->events, number, id),
+                                 what, json)
                       : -1;
-    if (length < 0)
+    if (length < 0) {
         text = NULL;
-    else
+        fail(f); /* it comes back for the event that could not be told */
+    } else {
         tell(f, text, (size_t)length);
+    }
+}
+
+/* Tells what was lost.  It has no id: who loses this connection too is told
+ * again. */
+static void tell_gap(struct follower *f, const char *after,
+                     const struct events_gap *gap)
+{
+    AUTO_FREE char *text = NULL;
+    AUTO_JSON *event = json_pack(
+        "{s:s, s:s, s:s, s:I, s:I}", "event", "gap", "reason",
+        gap->restarted ? "restarted" : "too-old", "after", after, "lost_from",
+        (json_int_t)gap->first, "lost_to", (json_int_t)gap->last);
+    AUTO_FREE char *json = event ? json_text(event) : NULL;
+    int length = json ? asprintf(&text, "event: gap\ndata: %s\n\n", json) : -1;
+    if (length < 0) {
+        text = NULL;
+        fail(f);
+    } else {
+        tell(f, text, (size_t)length);
+    }
 }
 
 static void beat(void *arg)
@@ -81,84 +104,107 @@ static void beat(void *arg)
     tell(f, text, sizeof(text) - 1);
 }
 
-static int wanted_number(struct request *r, bool *ret_given, uint64_t *ret)
+/* Where the client stands: Last-Event-ID, which a browser sends by itself, or
+ * the argument; NULL = it wants what happens from now on. */
+static const char *wanted_after(struct request *r)
 {
-    struct err err = ERR_INIT;
     const char *text = request_header(r, "Last-Event-ID");
-    if (!text)
-        text = request_query(r, "after");
-    *ret_given = text != NULL;
-    if (!text || num_parse_u64(text, 0, UINT64_MAX - 1, ret, &err) == 0)
-        return 0;
-    request_problem(r, "malformed", "'%s' is no number of an event: %s", text,
-                    err.text);
-    return -1;
+    return text ? text : request_query(r, "after");
+}
+
+/* An id of its own for who has seen nothing yet: it can come back too. */
+static void greet(struct follower *f, bool from_now)
+{
+    char id[EVENTS_ID_BYTES];
+    char text[80];
+    const struct events *events = f->server->events;
+    int length = snprintf(text, sizeof(text), ": events of slipwayd\n%s%s\n",
+                          from_now ? "id: " : "",
+                          from_now ? events_id(events, events_newest(events),
+                                               id)
+                                   : "");
+    tell(f, text, (size_t)length);
+    if (from_now)
+        tell(f, "\n", 1);
+}
+
+static void start(struct follower *f, const char *after,
+                  const struct events_place *place)
+{
+    struct events_gap gap;
+    struct events *events = f->server->events;
+    f->heartbeat = loop_timer(f->server->loop, HEARTBEAT_MS, beat, f);
+    f->subscriber = events_subscribe(events, on_event, f);
+    greet(f, after == NULL);
+    if (after && events_find_gap(events, place, &gap))
+        tell_gap(f, after, &gap);
+    if (after)
+        events_replay(events, place, on_event, f);
+    if (!f->subscriber)
+        fail(f);
 }
 
 void api_events(struct server *server, struct request *r)
 {
-    static const char hello[] = ": events of slipwayd\n\n";
-    static const char resync[] = "event: resync\ndata: {}\n\n";
-    bool given;
-    uint64_t after = 0;
-    if (wanted_number(r, &given, &after) < 0)
+    char after[EVENTS_ID_BYTES] = "";
+    const char *wanted = wanted_after(r);
+    struct events_place place;
+    struct err err = ERR_INIT;
+    if (wanted &&
+        events_place_parse(server->events, wanted, &place, &err) < 0) {
+        request_problem(r, "invalid", "%s", err.text);
         return;
+    }
     struct follower *f = calloc(1, sizeof(*f));
     if (!f) {
         request_problem(r, "internal", "out of memory");
         return;
     }
+    (void)snprintf(after, sizeof(after), "%s", wanted ? wanted : "");
     f->server = server;
     f->stream = request_stream(r, on_gone, f);
-    if (!f->stream) {
+    if (f->stream)
+        start(f, wanted ? after : NULL, &place);
+    else
         free(f);
-        return;
-    }
-    f->heartbeat = loop_timer(server->loop, HEARTBEAT_MS, beat, f);
-    f->subscriber = events_subscribe(server->events, on_event, f);
-    tell(f, hello, sizeof(hello) - 1);
-    if (given && !events_replay(server->events, after, on_event, f))
-        tell(f, resync, sizeof(resync) - 1);
-    if (!f->subscriber)
-        fail(f);
 }
+
+/* ---- the newest ones ---- */
 
 struct event_page {
     json_t *items;
     size_t limit;
+    uint64_t last; /* number of the last one on the page */
     bool more;
 };
 
 static void add_event(void *arg, uint64_t number, const json_t *event)
 {
     struct event_page *page = arg;
-    (void)number;
-    if (json_array_size(page->items) == page->limit)
+    if (json_array_size(page->items) == page->limit) {
         page->more = true;
-    else
-        (void)json_array_append(page->items, (json_t *)(uintptr_t)event);
+        return;
+    }
+    (void)json_array_append(page->items, (json_t *)(uintptr_t)event);
+    page->last = number;
 }
 
 void api_event_list(struct server *server, struct request *r)
 {
     struct event_page page = {.items = NULL};
     const char *after;
-    uint64_t number = 0;
-    char next[24];
+    char next[EVENTS_ID_BYTES];
+    struct events_place place;
     struct err err = ERR_INIT;
     if (route_paging(r, &page.limit, &after) < 0)
         return;
-    if (after && num_parse_u64(after, 0, UINT64_MAX - 1, &number, &err) < 0) {
-        request_problem(r, "malformed", "the query argument 'after': %s",
-                        err.text);
+    if (events_place_parse(server->events, after ? after : "0", &place,
+                           &err) < 0) {
+        request_problem(r, "invalid", "%s", err.text);
         return;
     }
     page.items = json_array();
-    (void)events_replay(server->events, number, add_event, &page);
-    size_t count = json_array_size(page.items);
-    const json_t *last = count ? json_array_get(page.items, count - 1) : NULL;
-    (void)snprintf(next, sizeof(next), "%lld",
-                   (long long)json_integer_value(
-                       json_object_get(last, "number")));
+    events_replay(server->events, &place, add_event, &page);
+    (void)events_id(server->events, page.last, next);
     route_reply_list(r, page.items, page.more ? next : NULL);
 }

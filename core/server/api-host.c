@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* REST: hosts. */
+#include <stdio.h>
 #include <string.h>
 
 #include "core/server/api.h"
@@ -53,27 +54,69 @@ void api_host_get(struct server *server, struct request *r)
 
 /* ---- changes ---- */
 
+/* A change on its way through the store. */
+struct host_request {
+    struct server *server;
+    struct request *r;
+    char id[MESSAGE_ID_BYTES]; /* of the host, once it has one */
+    char name[MESSAGE_NAME_BYTES];
+};
+
+static struct host_request *host_request_new(struct server *server,
+                                             struct request *r,
+                                             const struct host *host)
+{
+    struct host_request *h = calloc(1, sizeof(*h));
+    if (!h) {
+        request_problem(r, "internal", "out of memory");
+        return NULL;
+    }
+    h->server = server;
+    h->r = r;
+    (void)snprintf(h->id, sizeof(h->id), "%s", host ? host->id : "");
+    (void)snprintf(h->name, sizeof(h->name), "%s", host ? host->name : "");
+    return h;
+}
+
+static void tell(const struct host_request *h, const char *event)
+{
+    events_emit(h->server->events, event,
+                json_pack("{s:s, s:s}", "host", h->id, "host_name", h->name));
+}
+
+/* `host` is the one that was made or changed. */
+static void host_request_end(struct host_request *h, unsigned status,
+                             const char *event, const struct host *host,
+                             const struct err *err)
+{
+    if (err) {
+        request_fail(h->r, err);
+    } else {
+        (void)snprintf(h->id, sizeof(h->id), "%s", host->id);
+        (void)snprintf(h->name, sizeof(h->name), "%s", host->name);
+        tell(h, event);
+        reply_host(h->r, status, host);
+    }
+    free(h);
+}
+
 static void on_created(void *arg, const struct host *host,
                        const struct err *err)
 {
-    if (err)
-        request_fail(arg, err);
-    else
-        reply_host(arg, 201, host);
+    host_request_end(arg, 201, "host-created", host, err);
 }
 
 void api_host_create(struct server *server, struct request *r)
 {
-    host_create(server->hosts, request_body(r), on_created, r);
+    struct host_request *h = host_request_new(server, r, NULL);
+    if (h)
+        host_create(server->hosts, request_body(r), on_created, h);
 }
 
 static void on_changed(void *arg, const struct host *host,
                        const struct err *err)
 {
-    if (err)
-        request_fail(arg, err);
-    else
-        reply_host(arg, 200, host);
+    host_request_end(arg, 200, "host-changed", host, err);
 }
 
 void api_host_change(struct server *server, struct request *r)
@@ -83,18 +126,24 @@ void api_host_change(struct server *server, struct request *r)
     if (!host)
         return;
     (void)request_if_match(r, &expected);
-    host_change(server->hosts, host->id, request_body(r), expected, on_changed,
-                r);
+    struct host_request *h = host_request_new(server, r, host);
+    if (h)
+        host_change(server->hosts, host->id, request_body(r), expected,
+                    on_changed, h);
 }
 
 static void on_deleted(void *arg, const struct host *host,
                        const struct err *err)
 {
-    (void)host;
-    if (err)
-        request_fail(arg, err);
-    else
-        request_reply(arg, 204, NULL, 0);
+    struct host_request *h = arg;
+    (void)host; /* it is gone */
+    if (err) {
+        request_fail(h->r, err);
+    } else {
+        tell(h, "host-deleted");
+        request_reply(h->r, 204, NULL, 0);
+    }
+    free(h);
 }
 
 void api_host_delete(struct server *server, struct request *r)
@@ -104,7 +153,9 @@ void api_host_delete(struct server *server, struct request *r)
     if (!host)
         return;
     (void)request_if_match(r, &expected);
-    host_delete(server->hosts, host->id, expected, on_deleted, r);
+    struct host_request *h = host_request_new(server, r, host);
+    if (h)
+        host_delete(server->hosts, host->id, expected, on_deleted, h);
 }
 
 void api_host_unknown(struct server *server, struct request *r)

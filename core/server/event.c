@@ -2,11 +2,14 @@
 /* A ring of the newest events and those who listen: see event.h. */
 #include "core/server/event.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "core/util/crypto.h"
 #include "core/util/json.h"
 #include "core/util/log.h"
 #include "core/util/macros.h"
+#include "core/util/num.h"
 
 struct events_subscriber {
     struct events *events;
@@ -17,6 +20,7 @@ struct events_subscriber {
 
 struct events {
     struct loop *loop;
+    char run[EVENTS_RUN_BYTES]; /* chosen at start */
     uint64_t newest;
     json_t *ring[EVENTS_KEPT]; /* number N lies at N % EVENTS_KEPT */
     struct events_subscriber *subscribers;
@@ -25,6 +29,7 @@ struct events {
 
 static const struct event_explanation explanations[] = {
     {"server-started", "slipwayd is ready"},
+    {"gap", "events that the follower asked for are no longer kept"},
     {"server-stopping", "slipwayd was asked to stop"},
     {"host-unknown", "a machine that nobody registered asked to boot"},
     {"host-created", "a machine was registered"},
@@ -97,6 +102,10 @@ struct events *events_new(struct loop *loop, struct err *err)
         return NULL;
     }
     events->loop = loop;
+    uint8_t raw[(EVENTS_RUN_BYTES - 1) / 2];
+    const struct seam *seam = loop_seam(loop);
+    seam->random(seam->context, raw, sizeof(raw));
+    (void)hex_format(raw, sizeof(raw), events->run);
     return events;
 }
 
@@ -191,16 +200,69 @@ void events_unsubscribe(struct events_subscriber *subscriber)
         sweep(subscriber->events);
 }
 
-bool events_replay(struct events *events, uint64_t after, events_fn *fn,
-                   void *arg)
+int events_place_parse(const struct events *events, const char *text,
+                       struct events_place *ret, struct err *err)
 {
-    uint64_t newest = events->newest;
-    uint64_t first = newest > EVENTS_KEPT ? newest - EVENTS_KEPT + 1 : 1;
-    bool complete = after + 1 >= first && after <= newest;
-    uint64_t number = complete ? after + 1 : first;
-    for (; number <= newest; number++)
+    struct events_place place;
+    const char *dash = strchr(text, '-');
+    const char *number = dash ? dash + 1 : text;
+    size_t length = dash ? (size_t)(dash - text) : 0;
+    memcpy(place.run, events->run, sizeof(place.run));
+    if (dash && (length != sizeof(place.run) - 1 ||
+                 strspn(text, "0123456789abcdef") != length))
+        return err_set(err, ERR_INVALID, "'%.60s' is no id of an event", text);
+    if (dash)
+        memcpy(place.run, text, length);
+    if (num_parse_u64(number, 0, UINT64_MAX - 1, &place.number, err) < 0)
+        return err_prefix(err, "'%.60s' is no id of an event: ", text);
+    if (strcmp(place.run, events->run) == 0 && place.number > events->newest)
+        return err_set(err, ERR_INVALID, "there is no event '%.60s' yet; the "
+                       "newest one has the number %llu", text,
+                       (unsigned long long)events->newest);
+    *ret = place;
+    return 0;
+}
+
+const char *events_id(const struct events *events, uint64_t number,
+                      char out[EVENTS_ID_BYTES])
+{
+    (void)snprintf(out, EVENTS_ID_BYTES, "%s-%llu", events->run,
+                   (unsigned long long)number);
+    return out;
+}
+
+static uint64_t oldest_kept(const struct events *events)
+{
+    return events->newest > EVENTS_KEPT ? events->newest - EVENTS_KEPT + 1 : 1;
+}
+
+/* The first event that the client has not seen. */
+static uint64_t first_unseen(const struct events *events,
+                             const struct events_place *place)
+{
+    return strcmp(place->run, events->run) == 0 ? place->number + 1 : 1;
+}
+
+bool events_find_gap(const struct events *events,
+                     const struct events_place *place, struct events_gap *ret)
+{
+    uint64_t wanted = first_unseen(events, place);
+    uint64_t oldest = oldest_kept(events);
+    *ret = (struct events_gap){
+        .restarted = strcmp(place->run, events->run) != 0};
+    if (wanted < oldest) {
+        ret->first = wanted;
+        ret->last = oldest - 1;
+    }
+    return ret->restarted || ret->first > 0;
+}
+
+void events_replay(struct events *events, const struct events_place *place,
+                   events_fn *fn, void *arg)
+{
+    uint64_t number = MAX(first_unseen(events, place), oldest_kept(events));
+    for (; number <= events->newest; number++)
         fn(arg, number, events->ring[number % EVENTS_KEPT]);
-    return complete;
 }
 
 uint64_t events_newest(const struct events *events)

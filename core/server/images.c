@@ -10,6 +10,8 @@
 #include "core/server/config.h"
 #include "core/server/images-parts.h"
 #include "core/server/site.h"
+#include "core/server/event.h"
+#include "core/server/server.h"
 #include "core/server/store.h"
 #include "core/util/json.h"
 #include "core/util/log.h"
@@ -314,6 +316,8 @@ static void deleted(void *arg, uint64_t revision, const struct err *err)
     if (!err) {
         d->image.store_revision = revision;
         (void)images_remember(d->images, &d->image, NULL); /* it is known */
+        events_emit(d->images->server->events, "image-deleted",
+                    json_pack("{s:s}", "image", d->image.id));
     }
     d->done(d->arg, err);
     free(d);

@@ -305,7 +305,6 @@ static const struct cause causes[] = {
     {"idempotency-mismatch", route_takes_key},
     {"precondition-failed", takes_if_match},
     {"precondition-required", needs_if_match},
-    {"too-many-requests", changes},
 };
 
 bool openapi_may_answer(const struct route *route, const char *problem)

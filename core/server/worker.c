@@ -147,6 +147,7 @@ static void on_message(void *arg, struct channel_message *message)
     if (type && strcmp(type, "ready") == 0) {
         w->ready = true;
         log_info("worker %s is ready", w->name);
+        emit(w, "worker-started", json_object());
         drain_replaced(w->workers, w->name);
     } else if (type && strcmp(type, "event") == 0 && json_is_object(event)) {
         const char *id = json_string_value(json_object_get(event, "event"));

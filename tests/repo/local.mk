@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 TESTS += \
+	%D%/test-catalogues.sh \
 	%D%/test-cross-i686.sh \
 	%D%/test-docs.sh \
 	%D%/test-includes.sh \
@@ -8,6 +9,7 @@ TESTS += \
 	%D%/test-tarball.sh \
 	%D%/test-template.sh
 EXTRA_DIST += \
+	%D%/test-catalogues.sh \
 	%D%/test-cross-i686.sh \
 	%D%/test-docs.sh \
 	%D%/test-includes.sh \

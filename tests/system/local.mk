@@ -30,6 +30,7 @@ EXTRA_DIST += tests/lib/engine.sh
 dist_check_SCRIPTS += %D%/cli.sh
 TESTS += %D%/cli.sh
 rest_system_tests = \
+	%D%/event-resume.sh \
 	%D%/rest-api.sh \
 	%D%/rest-contract.sh \
 	%D%/rest-hostile.sh \
@@ -37,7 +38,7 @@ rest_system_tests = \
 	%D%/rest-server.sh
 dist_check_SCRIPTS += $(rest_system_tests)
 TESTS += $(rest_system_tests)
-EXTRA_DIST += tests/lib/rest.sh tests/lib/rest-contract
+EXTRA_DIST += tests/lib/rest.sh tests/lib/cutting-relay tests/lib/rest-contract
 
 dist_check_SCRIPTS += %D%/engine-build.sh
 TESTS += %D%/engine-build.sh

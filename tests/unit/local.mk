@@ -301,6 +301,12 @@ tests_unit_test_door_route_SOURCES = %D%/test-door-route.c
 tests_unit_test_door_route_LDADD = libslipwayserver.la $(UNIT_LIBS)
 tests_unit_test_door_route_CFLAGS = $(UNIT_CFLAGS)
 
+check_PROGRAMS += %D%/test-event
+TESTS += %D%/test-event
+tests_unit_test_event_SOURCES = %D%/test-event.c
+tests_unit_test_event_LDADD = libslipwayserver.la $(UNIT_LIBS)
+tests_unit_test_event_CFLAGS = $(UNIT_CFLAGS)
+
 check_PROGRAMS += %D%/test-http-accept
 TESTS += %D%/test-http-accept
 tests_unit_test_http_accept_SOURCES = %D%/test-http-accept.c
