@@ -21,7 +21,6 @@ engine_system_tests = \
 	%D%/engine-kills.sh \
 	%D%/engine-refusals.sh \
 	%D%/engine-servers.sh \
-	%D%/engine-services.sh
 	%D%/engine-services.sh \
 	%D%/enrol.sh
 dist_check_SCRIPTS += $(engine_system_tests)
