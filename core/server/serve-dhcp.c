@@ -40,7 +40,8 @@ static void check_styles(const struct server *server)
 static void probe_sockets(const struct serve *serve, struct dhcp_config *to)
 {
     const struct sockets *sockets = &serve->sockets;
-    if (!serve->server.config->dhcp.probe)
+    const struct config_dhcp *dhcp = &serve->server.config->dhcp;
+    if (!dhcp->probe || dhcp->mode != DHCP_MODE_SERVER)
         return;
     if (sockets->arp >= 0)
         to->arp = (struct datagram_spec){.local.port = ENDPOINT_ARP,

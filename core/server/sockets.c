@@ -123,7 +123,9 @@ int sockets_open(const struct config *config, struct sockets *ret,
         sockets_close(&s);
         return code;
     }
-    if (config->has_dhcp && config->dhcp.probe) {
+    /* A proxy gives no addresses away. */
+    if (config->has_dhcp && config->dhcp.mode == DHCP_MODE_SERVER &&
+        config->dhcp.probe) {
         s.icmp = open_icmp();
         s.arp = open_arp(&s.interfaces);
     }
@@ -134,7 +136,8 @@ int sockets_open(const struct config *config, struct sockets *ret,
 void sockets_close(struct sockets *sockets)
 {
     int *const fds[] = {&sockets->tls, &sockets->http, &sockets->dhcp,
-                        &sockets->pxe, &sockets->tftp};
+                        &sockets->pxe, &sockets->tftp, &sockets->icmp,
+                        &sockets->arp};
     for (size_t i = 0; i < ARRAY_LENGTH(fds); i++) {
         if (*fds[i] >= 0)
             (void)close(*fds[i]);
