@@ -11,7 +11,8 @@ SYSTEM_TESTS += %D%/dhcp-clients.sh %D%/dhcp-conflict.sh \
 	%D%/link-lost.sh \
 	%D%/plugins-switching.sh \
 	%D%/privileges.sh \
-	%D%/tftp-clients.sh
+	%D%/tftp-clients.sh %D%/upgrade.sh
+EXTRA_DIST += %D%/upgrade/make-state %D%/upgrade/state-0.1.0.tar.xz
 EXTRA_DIST += tests/lib/dhcp-client
 
 # The engine as a process, without root.
