@@ -96,7 +96,7 @@ static int check_count(const struct cli *cli, struct err *err)
     return 0;
 }
 
-int arguments_parse(struct cli *cli, int argc, char **argv, struct err *err)
+int arguments_take(struct cli *cli, int argc, char **argv, struct err *err)
 {
     bool options = true;
     int used = 1;
@@ -122,7 +122,40 @@ int arguments_parse(struct cli *cli, int argc, char **argv, struct err *err)
         if (code)
             return code;
     }
-    return check_count(cli, err);
+    return 0;
+}
+
+int arguments_parse(struct cli *cli, int argc, char **argv, struct err *err)
+{
+    int code = arguments_take(cli, argc, argv, err);
+
+    return code ? code : check_count(cli, err);
+}
+
+const struct option_spec *arguments_option(const struct verb *verb,
+                                           const char *word)
+{
+    const char *name = word + 2;
+    const struct option_spec *spec;
+
+    if (strncmp(word, "--", 2) != 0)
+        return NULL;
+    spec = find_in(global_options, name, strcspn(name, "="));
+    if (!spec && verb)
+        spec = find_in(verb->options, name, strcspn(name, "="));
+    return spec;
+}
+
+const char *arguments_noun(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        const struct option_spec *spec = arguments_option(NULL, argv[i]);
+
+        if (strncmp(argv[i], "--", 2) != 0)
+            return argv[i];
+        i += spec && spec->value && !strchr(argv[i], '=');
+    }
+    return NULL;
 }
 
 static void help_options(const struct option_spec *list, FILE *out)
@@ -146,7 +179,15 @@ static void help_verb(const struct verb *v, FILE *out)
     (void)fprintf(out, "  %-36s %s\n", left, v->help);
 }
 
-void arguments_help(const struct verb *verb, FILE *out)
+static bool is_noun(const char *word)
+{
+    for (size_t i = 0; word && i < verb_count; i++)
+        if (strcmp(verbs[i].noun, word) == 0)
+            return true;
+    return false;
+}
+
+void arguments_help(const struct verb *verb, const char *noun, FILE *out)
 {
     if (verb) {
         (void)fprintf(out, "usage: slipway ...\n\n");
@@ -155,10 +196,13 @@ void arguments_help(const struct verb *verb, FILE *out)
             (void)fprintf(out, "\nOptions:\n");
         help_options(verb->options, out);
     } else {
-        (void)fprintf(out, "usage: slipway [OPTIONS] NOUN VERB [ARGUMENTS]\n"
-                           "\n");
+        bool all = !is_noun(noun);
+
+        (void)fprintf(out, "usage: slipway [OPTIONS] %s VERB [ARGUMENTS]\n\n",
+                      all ? "NOUN" : noun);
         for (size_t i = 0; i < verb_count; i++)
-            help_verb(&verbs[i], out);
+            if (all || strcmp(verbs[i].noun, noun) == 0)
+                help_verb(&verbs[i], out);
     }
     (void)fprintf(out, "\nFor all:\n");
     help_options(global_options, out);

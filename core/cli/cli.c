@@ -254,3 +254,11 @@ int cli_delete(struct cli *cli)
     rest_reply_done(&before);
     return code;
 }
+
+void cli_done(struct cli *cli)
+{
+    rest_done(cli);
+    free(cli->server);
+    free(cli->token);
+    free(cli->ca);
+}

@@ -77,6 +77,7 @@ struct cli {
     bool yes;
     bool no_input;
     bool terminal; /* standard error is one: progress bars */
+    uint64_t limit_ms; /* of each request; 0 = only that something moves */
     bool patient;  /* a server that does not answer is not worth a line */
     char *server;  /* "https://10.0.0.1:7443" */
     char *token;
@@ -88,6 +89,8 @@ extern const struct verb verbs[];
 extern const size_t verb_count;
 extern const struct option_spec global_options[];
 
+/* Frees what the members own. */
+void cli_done(struct cli *cli);
 /* The value of an option, "" for a flag, NULL when it was not given. */
 const char *cli_option(const struct cli *cli, const char *name);
 /* Says what is wrong on standard error and returns `code`. */
@@ -115,9 +118,11 @@ int batch_show(struct cli *cli);
 int engine_build(struct cli *cli);
 int enrol_open(struct cli *cli);
 int event_follow(struct cli *cli);
+int explain_show(struct cli *cli);
 int host_add(struct cli *cli);
 int host_approve(struct cli *cli);
 int host_change(struct cli *cli);
+int host_inventory(struct cli *cli);
 int image_import(struct cli *cli);
 int profile_add(struct cli *cli);
 int profile_replace(struct cli *cli);

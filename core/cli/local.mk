@@ -13,11 +13,14 @@ libslipwaycli_la_SOURCES = \
 	%D%/approve.c \
 	%D%/arguments.c %D%/arguments.h \
 	%D%/cli.c %D%/cli.h \
+	%D%/complete.c %D%/complete.h \
 	%D%/engine.c \
 	%D%/enrol.c \
 	%D%/event.c \
+	%D%/explain.c \
 	%D%/host.c %D%/host.h \
 	%D%/image.c \
+	%D%/inventory.c \
 	%D%/output.c %D%/output.h \
 	%D%/profile.c \
 	%D%/progress.c %D%/progress.h \
@@ -31,3 +34,7 @@ libslipwaycli_la_SOURCES = \
 	%D%/verbs.c
 PODS += %D%/slipway.1.pod
 man_MANS += %D%/slipway.1
+
+# Completion: bash asks `slipway complete`.
+bashcompletiondir = $(datadir)/bash-completion/completions
+dist_bashcompletion_DATA = %D%/completion/slipway

@@ -7,6 +7,7 @@
 #include <curl/curl.h>
 
 #include "core/cli/arguments.h"
+#include "core/cli/complete.h"
 #include "core/cli/rest.h"
 #include "core/cli/settings.h"
 #include "core/util/log.h"
@@ -43,24 +44,20 @@ static bool wants_help(int argc, char **argv)
     return false;
 }
 
+/* "slipway help", "slipway help NOUN", "slipway NOUN [VERB] --help". */
 static int help(int argc, char **argv)
 {
     struct cli probe = {0};
     struct err err = ERR_INIT;
+    bool word = argc > 1 && strcmp(argv[1], "help") == 0;
 
-    /* Arguments may be missing when only help is wanted. */
-    if (argc > 1)
-        (void)arguments_parse(&probe, argc, argv, &err);
-    arguments_help(probe.verb, argc > 1 ? stdout : stderr);
-    return argc > 1 ? EXIT_OK : EXIT_USAGE;
-}
-
-static void cli_done(struct cli *cli)
-{
-    rest_done(cli);
-    free(cli->server);
-    free(cli->token);
-    free(cli->ca);
+    argc -= word;
+    argv += word;
+    if (argc > 1) /* arguments may be missing when only help is wanted */
+        (void)arguments_take(&probe, argc, argv, &err);
+    arguments_help(probe.verb, argc > 1 ? arguments_noun(argc, argv) : NULL,
+                   argc > 1 || word ? stdout : stderr);
+    return argc > 1 || word ? EXIT_OK : EXIT_USAGE;
 }
 
 static int run(struct cli *cli, int argc, char **argv)
@@ -90,6 +87,8 @@ int main(int argc, char **argv)
     }
     if (argc == 2 && strcmp(argv[1], "--list-verbs") == 0)
         return list_verbs();
+    if (argc >= 2 && strcmp(argv[1], "complete") == 0)
+        return complete(argc - 1, argv + 1);
     if (wants_help(argc, argv))
         return help(argc, argv);
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0)

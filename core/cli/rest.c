@@ -166,6 +166,7 @@ void rest_set_common(struct cli *cli, CURL *curl, const char *url,
                            (long)CURL_SSLVERSION_TLSv1_3);
     if (cli->ca)
         (void)curl_easy_setopt(curl, CURLOPT_CAINFO, cli->ca);
+    (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)cli->limit_ms);
 }
 
 /* The exit code and sentence for a connection that did not work. */
@@ -217,17 +218,30 @@ static int exit_of_status(long status)
     }
 }
 
+/* "forbidden" of "/api/v1/problems/forbidden", for a person at a terminal. */
+static void say_where_more_is(const json_t *problem)
+{
+    static const char pages[] = "/api/v1/problems/";
+    const char *type = json_string_value(json_object_get(problem, "type"));
+
+    if (type && strncmp(type, pages, strlen(pages)) == 0 &&
+        isatty(STDERR_FILENO) == 1)
+        (void)fprintf(stderr, "slipway: 'slipway explain %.40s' says more\n",
+                      type + strlen(pages));
+}
+
 int rest_say_problem(const json_t *problem, long status)
 {
     const char *detail = json_string_value(json_object_get(problem, "detail"));
     const char *title = json_string_value(json_object_get(problem, "title"));
+    const char *text = detail ? detail : title;
+    int code = exit_of_status(status);
 
-    if (detail)
-        return cli_fail(exit_of_status(status), "%s", detail);
-    if (title)
-        return cli_fail(exit_of_status(status), "%s", title);
-    return cli_fail(exit_of_status(status),
-                    "the server answered with status %ld", status);
+    if (!text)
+        return cli_fail(code, "the server answered with status %ld", status);
+    (void)cli_fail(code, "%s", text);
+    say_where_more_is(problem);
+    return code;
 }
 
 static int judge(struct transfer *t, CURLcode code, const char *error)

@@ -262,7 +262,7 @@ const struct verb verbs[] = {
      "approve the engine that shows this code", host_approve_options,
      host_approve, A "hosts/{0}/approve", host_object},
     {"host", "inventory", "HOST", 1, 1, "what its newest inventory found", NULL,
-     cli_show, A "hosts/{0}/inventory", NULL},
+     host_inventory, A "hosts/{0}/inventory", NULL},
     {"host", "unknown", "", 0, 0, "machines that asked and are not registered",
      NULL, cli_list, "=" A "unknown-hosts", unknown_columns},
     {"host", "pending", "", 0, 0, "engines that wait for approval", NULL,
@@ -351,6 +351,9 @@ const struct verb verbs[] = {
      A "uploads/{0}", NULL},
     {"lease", "list", "", 0, 0, "DHCP leases", NULL, cli_list, A "leases",
      lease_columns},
+
+    {"explain", "", "PROBLEM", 1, 1, "what a problem means, and what to do",
+     NULL, explain_show, A "problems/{0}", NULL},
 };
 
 const size_t verb_count = ARRAY_LENGTH(verbs);
