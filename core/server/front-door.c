@@ -106,8 +106,9 @@ static void find_path(void *arg, const char *path, const struct endpoint *peer,
                       struct http_file *ret)
 {
     struct front_door *door = arg;
+    const char *name;
+    char address[ADDRESS_TEXT_BYTES];
 
-    (void)peer;
     if (strncmp(path, FRONT_DOOR_BOOT_PATH, strlen(FRONT_DOOR_BOOT_PATH)) !=
         0) {
         struct door_route route = {path, strlen(path)};
@@ -122,8 +123,12 @@ static void find_path(void *arg, const char *path, const struct endpoint *peer,
         }
         return;
     }
-    door_file_find(door->child.boot_table, door->child.boot_roots,
-                   path + strlen(FRONT_DOOR_BOOT_PATH), ret);
+    name = path + strlen(FRONT_DOOR_BOOT_PATH);
+    door_file_find(door->child.boot_table, door->child.boot_roots, name, ret);
+    /* Only names that are ours are worth a line. */
+    if (ret->status == 200)
+        log_info("%s asks for '%s' by HTTP", endpoint_address(peer, address),
+                 name);
 }
 
 /* ---- mounts ------------------------------------------------------------- */

@@ -9,6 +9,10 @@
 #   site_kill          kill -9 to slipwayd;  site_start starts it again
 
 site=$TEST_DIR/site
+site_dhcp='"netmask": "255.255.255.0", "lease_time": "1h",
+    "pools": [{"first": "'$lab_network.100'", "last": "'$lab_network.199'"}]' # members of `dhcp`
+site_address=$lab_address
+site_interfaces='"br0"'
 site_uid=64321 # a number without a name: privileges are dropped to it
 slipwayd_pid=
 
@@ -32,13 +36,9 @@ site_configure () {
 {
   "state_dir": "$site/state",
   "user": "$site_uid",
-  "address": "$lab_address",
-  "interfaces": ["br0"],
-  "dhcp": {
-    "pools": [{"first": "$lab_network.100", "last": "$lab_network.199"}],
-    "netmask": "255.255.255.0",
-    "lease_time": "1h"
-  }
+  "address": "$site_address",
+  "interfaces": [$site_interfaces],
+  "dhcp": { $site_dhcp }
 }
 EOF
 }
@@ -63,7 +63,7 @@ site_up () {
   in_lab slipwayd init --config "$site/slipwayd.json" > "$TEST_DIR/init.log" 2>&1 ||
     { cat "$TEST_DIR/init.log" >&2; return 1; }
   at_exit 'stop "$slipwayd_pid"'
-  export SLIPWAY_SERVER=https://$lab_address:7443
+  export SLIPWAY_SERVER=https://$site_address:7443
   export SLIPWAY_CA=$site/state/site/ca.pem
   export SLIPWAY_TOKEN_FILE=$site/state/admin-token
   site_start

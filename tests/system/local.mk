@@ -6,7 +6,7 @@ TESTS += $(image_system_tests)
 
 # Real clients against slipwayd in a network namespace.
 SYSTEM_TESTS += %D%/dhcp-clients.sh %D%/dhcp-conflict.sh \
-	%D%/dhcp-relay.sh \
+	%D%/dhcp-networks.sh %D%/dhcp-proxy.sh %D%/dhcp-relay.sh \
 	%D%/engine-rendezvous.sh \
 	%D%/enrol-boot.sh \
 	%D%/link-lost.sh \
@@ -14,7 +14,7 @@ SYSTEM_TESTS += %D%/dhcp-clients.sh %D%/dhcp-conflict.sh \
 	%D%/privileges.sh \
 	%D%/tftp-clients.sh %D%/upgrade.sh
 EXTRA_DIST += %D%/upgrade/make-state %D%/upgrade/state-0.1.0.tar.xz
-EXTRA_DIST += tests/lib/dhcp-client
+EXTRA_DIST += tests/lib/dhcp-client tests/lib/foreign-dhcp.sh tests/lib/proxy.sh
 
 # The engine as a process, without root.
 engine_system_tests = \

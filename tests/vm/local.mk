@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 VM_TESTS += \
+	%D%/proxy-boot.sh \
 	%D%/uefi-deploy.sh \
 	%D%/uefi-kexec.sh
 FULL_TESTS += \
 	%D%/full-kill-server.sh \
 	%D%/full-power-cut.sh \
-	%D%/full-power-ons.sh
+	%D%/full-power-ons.sh \
+	%D%/full-proxy.sh
