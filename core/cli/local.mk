@@ -21,6 +21,7 @@ libslipwaycli_la_SOURCES = \
 	%D%/host.c %D%/host.h \
 	%D%/image.c \
 	%D%/inventory.c \
+	%D%/image-care.c \
 	%D%/output.c %D%/output.h \
 	%D%/profile.c \
 	%D%/progress.c %D%/progress.h \

@@ -208,6 +208,10 @@ static const struct option_spec import_options[] = {
     {"sector-bytes", "N", "sector size of the disk it was made for; 512"},
     {"min-tier", "network|console", "engines below do not get it"},
     END_OPTIONS};
+static const struct option_spec verify_options[] = {
+    {"all", NULL, "every image"}, END_OPTIONS};
+static const struct option_spec gc_options[] = {
+    {"dry-run", NULL, "only say what would be freed"}, END_OPTIONS};
 static const struct option_spec start_options[] = {
     {"hosts", "NAMES", "names with commas and ranges: lab-[001-300]"},
     {"labels", "KEY=VALUE[,...]", "all hosts with these labels"},
@@ -283,6 +287,10 @@ const struct verb verbs[] = {
      import_options, image_import, A "images/{0}", image_object},
     {"image", "delete", "IMAGE", 1, 1, "delete one revision", NULL, cli_delete,
      A "images/{0}", NULL},
+    {"image", "verify", "[IMAGE...]", 0, 5, "look for damage in what is stored",
+     verify_options, image_verify, NULL, NULL},
+    {"image", "gc", "", 0, 0, "remove what nothing names", gc_options, image_gc,
+     NULL, NULL},
 
     {"profile", "list", "", 0, 0, "profiles", NULL, cli_list, A "profiles",
      profile_columns},

@@ -8,7 +8,8 @@ libslipwaycore_la_SOURCES += \
 	%D%/index.c %D%/index.h %D%/index-build.c %D%/index-format.h \
 	%D%/manifest.c %D%/manifest.h \
 	%D%/object.c %D%/object.h \
-	%D%/objects.c %D%/objects.h %D%/objects-batch.c %D%/objects-path.h \
+	%D%/objects.c %D%/objects.h %D%/objects-batch.c \
+	%D%/objects-collect.c %D%/objects-collect.h %D%/objects-path.h \
 	%D%/partition.c %D%/partition.h %D%/partition-fs.c \
 	%D%/partition-table.c %D%/partition-table.h \
 	%D%/pipeline.c %D%/pipeline.h %D%/pipeline-fetch.c \

@@ -7,6 +7,7 @@
 
 #define OBJECTS_PATH_BYTES 112 /* "ab/", 64 digits, a suffix */
 #define OBJECTS_TEMPORARY ".tmp"
+#define OBJECTS_GONE ".gone"   /* a collector is about to remove it */
 #define OBJECTS_TEMPORARY_FOLDER "tmp" /* in objects/ */
 
 /* "ab/abcd...suffix" */

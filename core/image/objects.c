@@ -110,12 +110,11 @@ static DIR *open_dir(int parent_fd, const char *name)
     return dir;
 }
 
-static bool is_temporary(const char *name)
+static bool has_suffix(const char *name, const char *suffix)
 {
     size_t length = strlen(name);
-    size_t suffix = strlen(OBJECTS_TEMPORARY);
-    return length > suffix &&
-           !strcmp(name + length - suffix, OBJECTS_TEMPORARY);
+    size_t end = strlen(suffix);
+    return length > end && !strcmp(name + length - end, suffix);
 }
 
 static void sweep_folder(int parent_fd, const char *name)
@@ -125,13 +124,49 @@ static void sweep_folder(int parent_fd, const char *name)
         return;
     struct dirent *entry;
     while ((entry = readdir(dir)))
-        if (is_temporary(entry->d_name))
+        if (has_suffix(entry->d_name, OBJECTS_TEMPORARY))
             (void)unlinkat(dirfd(dir), entry->d_name, 0);
     (void)closedir(dir);
 }
 
+/* "HEX.gone" gets its name back; in objects/tmp it is another folder. */
+static void put_back(int parent_fd, const char *folder, const char *gone)
+{
+    char from[OBJECTS_PATH_BYTES];
+    char to[OBJECTS_PATH_BYTES];
+    size_t length = strlen(gone) - strlen(OBJECTS_GONE);
+    (void)snprintf(from, sizeof(from), "%s/%s", folder, gone);
+    (void)snprintf(to, sizeof(to), "%.2s/%.*s", gone, (int)length, gone);
+    (void)renameat(parent_fd, from, parent_fd, to);
+}
+
+static void restore_folder(int parent_fd, const char *name)
+{
+    DIR *dir = open_dir(parent_fd, name);
+    struct dirent *entry;
+    while (dir && (entry = readdir(dir)))
+        if (has_suffix(entry->d_name, OBJECTS_GONE) &&
+            strlen(entry->d_name) < OBJECTS_PATH_BYTES - 8)
+            put_back(parent_fd, name, entry->d_name);
+    if (dir)
+        (void)closedir(dir);
+}
+
+void objects_restore(struct objects *objects)
+{
+    const int folders[] = {objects->index_fd, objects->manifest_fd};
+    restore_folder(objects->objects_fd, OBJECTS_TEMPORARY_FOLDER);
+    for (size_t i = 0; i < ARRAY_LENGTH(folders); i++)
+        for (unsigned byte = 0; byte < 256; byte++) {
+            char name[3];
+            (void)snprintf(name, sizeof(name), "%02x", byte);
+            restore_folder(folders[i], name);
+        }
+}
+
 void objects_sweep(struct objects *objects)
 {
+    objects_restore(objects);
     /* Index and manifests are few files: theirs lie among the others. */
     const int folders[] = {objects->index_fd, objects->manifest_fd};
     sweep_folder(objects->objects_fd, OBJECTS_TEMPORARY_FOLDER);

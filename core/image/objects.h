@@ -42,6 +42,10 @@ struct objects *objects_from_fds(int objects_fd, int index_fd, int manifest_fd,
  * runs: at start. */
 void objects_sweep(struct objects *objects);
 
+/* Gives files that a killed collector had taken the names away their names
+ * back.  Sweeping does too. */
+void objects_restore(struct objects *objects);
+
 /* One writer's batch; any number of threads may put into it. */
 struct objects_batch;
 struct objects_batch *objects_batch_new(struct objects *objects);

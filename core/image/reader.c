@@ -155,37 +155,62 @@ int image_reader_read(void *reader, void *data, size_t length, uint64_t offset,
     return 0;
 }
 
-static void report(struct image_damage *damage, const struct err *what)
+static void report(struct image_damage *damage, const char *what,
+                   uint64_t offset, uint64_t length, const struct err *err)
 {
+    const struct image_fault fault = {what, offset, length, *err};
     if (!damage->count++)
-        damage->first = *what;
+        damage->first = *err;
     if (damage->found)
-        damage->found(damage->arg, what);
+        damage->found(damage->arg, &fault);
 }
 
-static void check_page(struct image_reader *r, struct image_damage *damage)
+static int check_record(struct image_reader *r,
+                        const struct index_record *record, size_t bytes,
+                        struct err *err)
+{
+    struct digest plain;
+    char hex[DIGEST_HEX_BYTES];
+    int rc = open_record(r, record, bytes, err);
+    if (rc)
+        return rc;
+    digest_of(r->plain, bytes, &plain);
+    if (digest_equal(&plain, &record->plain))
+        return 0;
+    return err_set(err, ERR_CORRUPT,
+                   "object %s does not hold what the index says",
+                   digest_hex(&record->id.name, hex));
+}
+
+/* Non-zero when it was cancelled. */
+static int check_page(struct image_reader *r, struct image_damage *damage)
 {
     struct err err = ERR_INIT;
     uint64_t chunk = r->page->first_chunk;
     for (uint32_t i = 0; i < r->page->record_count; i++) {
         const struct index_record *record = &r->page->records[i];
+        uint64_t offset = chunk << r->root->chunk_shift;
         size_t bytes = index_chunk_bytes(r->root, chunk);
         chunk += record->run;
-        if (record->flags == INDEX_HOLE)
-            continue;
-        struct digest plain;
-        char hex[DIGEST_HEX_BYTES];
-        int rc = open_record(r, record, bytes, &err);
-        if (!rc) {
-            digest_of(r->plain, bytes, &plain);
-            if (!digest_equal(&plain, &record->plain))
-                rc = err_set(&err, ERR_CORRUPT,
-                             "object %s does not hold what the index says",
-                             digest_hex(&record->id.name, hex));
-        }
-        if (rc)
-            report(damage, &err);
+        uint64_t end =
+            MIN(chunk << r->root->chunk_shift, r->root->size_bytes);
+        if (record->flags != INDEX_HOLE && check_record(r, record, bytes, &err))
+            report(damage, "object", offset, end - offset, &err);
+        if (damage->progress && damage->progress(damage->arg, end))
+            return ERR_CANCELLED;
     }
+    return 0;
+}
+
+static void report_page(const struct image_reader *r, uint32_t page,
+                        struct image_damage *damage, const struct err *err)
+{
+    const struct index_root *root = r->root;
+    uint64_t offset = root->pages[page].first_chunk << root->chunk_shift;
+    uint64_t end = page + 1 < root->page_count
+                       ? root->pages[page + 1].first_chunk << root->chunk_shift
+                       : root->size_bytes;
+    report(damage, "index-page", offset, end - offset, err);
 }
 
 int image_check(const struct objects *objects, const struct seal_secret *secret,
@@ -197,12 +222,12 @@ int image_check(const struct objects *objects, const struct seal_secret *secret,
     AUTO_IMAGE_READER struct image_reader *r =
         image_reader_new(objects, secret, index_root, &what);
     if (!r)
-        report(damage, &what);
+        report(damage, "index-root", 0, 0, &what);
     for (uint32_t i = 0; r && i < r->root->page_count; i++) {
         if (load_page(r, i, &what))
-            report(damage, &what);
-        else
-            check_page(r, damage);
+            report_page(r, i, damage, &what);
+        else if (check_page(r, damage))
+            return err_set(err, ERR_CANCELLED, "the check was cancelled");
     }
     if (!damage->count)
         return 0;

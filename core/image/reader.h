@@ -23,9 +23,19 @@ int image_reader_read(void *reader, void *data, size_t length, uint64_t offset,
 DEFINE_AUTO(image_reader, struct image_reader, image_reader_free)
 #define AUTO_IMAGE_READER __attribute__((cleanup(auto_image_reader)))
 
+/* One damaged piece, and which part of the image needs it first. */
+struct image_fault {
+    const char *what; /* "index-root", "index-page", "object" */
+    uint64_t offset_bytes;
+    uint64_t length_bytes;
+    struct err err; /* one sentence that names its file */
+};
+
 /* What is wrong with a stored image. */
 struct image_damage {
-    void (*found)(void *arg, const struct err *what); /* one sentence each */
+    void (*found)(void *arg, const struct image_fault *fault); /* or NULL */
+    /* After each record, or NULL; non-zero ends the check. */
+    int (*progress)(void *arg, uint64_t done_bytes);
     void *arg;
     unsigned count; /* set by the check, also `first` */
     struct err first;
@@ -33,7 +43,8 @@ struct image_damage {
 
 /*
  * Reads every page and object of an image, opens them and compares the plain
- * digests.  0 when all is well; ERR_CORRUPT and a summary otherwise.
+ * digests.  0 when all is well; ERR_CORRUPT and a summary otherwise;
+ * ERR_CANCELLED.
  */
 int image_check(const struct objects *objects, const struct seal_secret *secret,
                 const struct digest *index_root, struct image_damage *damage,

@@ -22,6 +22,11 @@ void api_upload_get(struct server *server, struct request *r);
 /* PUT .../{id}?offset=BYTES: the next piece; the reply tells the new offset */
 void api_upload_piece(struct server *server, struct request *r);
 void api_upload_delete(struct server *server, struct request *r);
+/* /api/v1/care: verifying and collecting (care.h) */
+void api_care_list(struct server *server, struct request *r);
+void api_care_start(struct server *server, struct request *r);
+void api_care_get(struct server *server, struct request *r);
+void api_care_end(struct server *server, struct request *r);
 /* DELETE /api/v1/images/{id} */
 void api_image_delete(struct server *server, struct request *r);
 

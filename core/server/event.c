@@ -52,6 +52,8 @@ static const struct event_explanation explanations[] = {
     {"image-imported", "an image is complete"},
     {"image-interrupted", "an upload ended early; what came is kept"},
     {"image-failed", "an import ended without an image"},
+    {"care-ended", "verifying or collecting images came to an end"},
+    {"image-damaged", "verifying found damage in what is stored of an image"},
     {"image-deleted", "an image was deleted"},
     {"profile-changed", "a profile was created, replaced or deleted"},
     {"token-created", "a REST token was made"},

@@ -28,6 +28,7 @@ struct image_import {
     char min_tier[16];
     char actor[ACTOR_BYTES];
     char upload[33];
+    int64_t begun_s;
     struct worker_process *worker; /* NULL once it has ended */
     struct manifest *manifest;     /* set by the worker's result */
     struct image image;
@@ -355,6 +356,8 @@ static struct image_import *import_new(struct images *images,
                    spec->upload ? spec->upload : "");
     if (!import->spec.sector_bytes)
         import->spec.sector_bytes = 512;
+    const struct seam *seam = loop_seam(images->server->loop);
+    import->begun_s = seam->wall_s(seam->context);
     import->files = image_files_ref(images->files);
     import->images = images;
     import->next = images->imports;
@@ -392,6 +395,14 @@ int image_import_begin(struct images *images,
     *ret_fd = TAKE_FD(write_end);
     *ret = import;
     return 0;
+}
+
+int64_t images_oldest_import_s(const struct images *images)
+{
+    int64_t oldest = INT64_MAX;
+    for (const struct image_import *i = images->imports; i; i = i->next)
+        oldest = MIN(oldest, i->begun_s);
+    return oldest;
 }
 
 void image_import_cancel(struct image_import *import)

@@ -119,6 +119,8 @@ int image_import_check(const struct image_import_spec *spec, struct err *err);
 int image_import_begin(struct images *images,
                        const struct image_import_spec *spec, int *ret_fd,
                        struct image_import **ret, struct err *err);
+/* When the oldest import that runs began; INT64_MAX. */
+int64_t images_oldest_import_s(const struct images *images);
 /* Gives it up; `done` is not called any more. */
 void image_import_cancel(struct image_import *import);
 

@@ -10,6 +10,7 @@ libslipwayserver_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(GNUTLS_CFLAGS) \
 libslipwayserver_la_SOURCES = \
 	%D%/api.h \
 	%D%/api-engine.c \
+	%D%/api-care.c \
 	%D%/api-event.c \
 	%D%/api-host.c \
 	%D%/api-image.c %D%/api-image.h \
@@ -21,6 +22,9 @@ libslipwayserver_la_SOURCES = \
 	%D%/api-token.c \
 	%D%/api-upload.c \
 	%D%/audit.c %D%/audit.h \
+	%D%/care.c %D%/care.h \
+	%D%/care-roots.c %D%/care-roots.h \
+	%D%/care-worker.c %D%/care-worker.h \
 	%D%/config.c %D%/config.h \
 	%D%/config-dhcp.c %D%/config-internal.h \
 	%D%/dhcp.c %D%/dhcp.h \

@@ -14,6 +14,7 @@
 #include "core/boot/client.h"
 #include "core/plugin/registry.h"
 #include "core/server/audit.h"
+#include "core/server/care.h"
 #include "core/server/deploy.h"
 #include "core/server/dhcp.h"
 #include "core/server/event.h"
@@ -198,6 +199,8 @@ static int make_parts(struct serve *serve, uid_t owner, struct err *err)
     if (code == 0)
         code = uploads_new(server, err);
     if (code == 0)
+        code = cares_new(server, err);
+    if (code == 0)
         code = published_new(server, err);
     if (code == 0)
         code = start_workers(serve, err);
@@ -280,6 +283,7 @@ static void take_apart(struct serve *serve)
     if (serve->deployed)
         deploy_stop(server);
     workers_free(server->workers);
+    cares_free(server);
     uploads_free(server);
     images_free(server->images);
     published_free(server);

@@ -11,6 +11,7 @@
 
 struct audit;      /* audit.h: hash-chained record of changes */
 struct boot_table; /* core/boot/boot-table.h: published boot files */
+struct cares;      /* care.h: verifying and collecting */
 struct config;     /* config.h: constant after start */
 struct deployment; /* deploy.h: tickets, batches, boot policy */
 struct dhcp;       /* dhcp.h */
@@ -45,6 +46,7 @@ struct server {
     struct hosts *hosts;
     struct images *images;
     struct uploads *uploads;
+    struct cares *cares;
     struct tokens *tokens;
     struct tasks *tasks;
     struct sessions *sessions;

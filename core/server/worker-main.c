@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 
+#include "core/server/care-worker.h"
 #include "core/server/front-door.h"
 #include "core/server/import-worker.h"
 #include "core/server/transport-worker.h"
@@ -15,6 +16,7 @@ static const struct {
     const char *kind;
     int (*run)(void);
 } kinds[] = {
+    {"care", care_worker_main},
     {"http", front_door_main},
     {"import", import_worker_main},
     {"transport", transport_worker_main},

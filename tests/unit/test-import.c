@@ -183,11 +183,12 @@ struct sentences {
     unsigned count;
 };
 
-static void remember(void *arg, const struct err *what)
+static void remember(void *arg, const struct image_fault *fault)
 {
     struct sentences *s = arg;
     if (s->count < 8)
-        (void)snprintf(s->text[s->count++], ERR_TEXT_BYTES, "%s", what->text);
+        (void)snprintf(s->text[s->count++], ERR_TEXT_BYTES, "%s",
+                       fault->err.text);
 }
 
 static void flipped_bits_are_found_and_named(void **state)
