@@ -4,6 +4,7 @@ VM_TESTS += \
 	%D%/uefi-deploy.sh \
 	%D%/uefi-kexec.sh
 FULL_TESTS += \
+	%D%/full-boot-next.sh \
 	%D%/full-kill-server.sh \
 	%D%/full-power-cut.sh \
 	%D%/full-power-ons.sh \
