@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include "core/engine/action-host-parts.h"
+#include "core/image/checkpoint.h"
 #include "core/plugin/load.h"
 #include "core/util/json.h"
 #include "core/util/num.h"
@@ -193,6 +194,11 @@ static void on_pipeline_note(void *arg, unsigned level, const char *text)
     host->handlers.note(host->arg, level, text);
 }
 
+static void on_pipeline_checkpoint(void *arg, const void *data, size_t length)
+{
+    action_tell_checkpoint(arg, data, length);
+}
+
 static void record_image(struct action_host *host, const json_t *result)
 {
     const struct action_image *image = host->disks[host->disk].image;
@@ -236,54 +242,6 @@ static void on_disk_done(void *arg, int code, const char *sentence,
         action_reply(host, 0, NULL, -1);
 }
 
-/* Where objects are: the HTTP ports of the servers that the newest reply has
- * named, or of the plan's when it named none. */
-struct object_servers {
-    char text[MESSAGE_MAX_SERVERS][MESSAGE_SERVER_BYTES + 8];
-    const char *list[MESSAGE_MAX_SERVERS];
-    size_t count;
-};
-
-static void add_server(struct object_servers *servers, const char *address,
-                       size_t length, unsigned port)
-{
-    char *text = servers->text[servers->count];
-
-    (void)snprintf(text, sizeof(servers->text[0]), "%.*s:%u", (int)length,
-                   address, port);
-    servers->list[servers->count++] = text;
-}
-
-static void object_servers(const struct action_host *host,
-                           struct object_servers *ret)
-{
-    const struct message_servers *known =
-        session_known_servers(host->spec.session);
-    const struct plan *plan = host->spec.plan;
-
-    ret->count = 0;
-    for (size_t i = 0; i < known->count; i++) {
-        const char *colon = strrchr(known->text[i], ':');
-        if (colon && known->http_port[i])
-            add_server(ret, known->text[i], (size_t)(colon - known->text[i]),
-                       known->http_port[i]);
-    }
-    for (size_t i = 0; known->http_port[0] == 0 && i < plan->server_count; i++)
-        add_server(ret, plan->servers[i].address,
-                   strlen(plan->servers[i].address),
-                   plan->servers[i].http_port);
-}
-
-void action_host_servers_changed(struct action_host *host)
-{
-    struct object_servers servers;
-
-    if (!host->pipeline)
-        return;
-    object_servers(host, &servers);
-    pipeline_client_servers(host->pipeline, servers.list, servers.count);
-}
-
 static int
 start_pipeline(struct action_host *host, const struct action_image *image,
                struct pipeline_job *job,
@@ -294,12 +252,13 @@ start_pipeline(struct action_host *host, const struct action_image *image,
     const char *transports[PLAN_MAX_TRANSPORTS];
     struct object_servers servers;
     struct pipeline_client_handlers handlers = {
-        on_want_page, on_pipeline_progress, on_pipeline_note, done};
+        on_want_page, on_pipeline_progress, on_pipeline_note,
+        on_pipeline_checkpoint, done};
     struct err err = ERR_INIT;
 
     for (size_t i = 0; i < plan->transport_count; i++)
         transports[i] = plan->transport[i];
-    object_servers(host, &servers);
+    action_object_servers(host, &servers);
     job->manifest = buf_text(&image->text);
     job->manifest_length = image->text.length;
     job->transports = transports;
@@ -380,6 +339,12 @@ static void write_image(struct action_host *host, struct action_image *image)
     struct pipeline_job job = {
         .mode = host->spec.plan->attempt > 1 ? PIPELINE_RESUME : PIPELINE_FRESH,
         .device_fd = host->device_fd};
+    AUTO_BUF checkpoint = BUF_INIT(CHECKPOINT_MAX_BYTES + 1);
+    if (job.mode == PIPELINE_RESUME &&
+        action_take_checkpoint(host, &checkpoint)) {
+        job.checkpoint = checkpoint.data;
+        job.checkpoint_length = checkpoint.length;
+    }
     describe_disk(host, &job, text);
     state->image = image;
     state->verified = false;

@@ -45,6 +45,14 @@ struct page_fetch {
     struct session_fetch *fetch;
 };
 
+/* Where objects are: the HTTP ports of the servers that the newest reply has
+ * named, or of the plan's when it named none. */
+struct object_servers {
+    char text[MESSAGE_MAX_SERVERS][MESSAGE_SERVER_BYTES + 8];
+    const char *list[MESSAGE_MAX_SERVERS];
+    size_t count;
+};
+
 struct action_host {
     struct action_spec spec;
     const struct plan_step *step;
@@ -135,6 +143,17 @@ void action_with_image(struct action_host *host, const json_t *head,
                                     struct action_image *image));
 /* Ends what runs for the current call, without answering. */
 void action_stop_images(struct action_host *host);
+
+/* action-host-servers.c */
+void action_object_servers(const struct action_host *host,
+                           struct object_servers *ret);
+
+/* action-host-checkpoint.c: what disk `host->disk` holds, told and taken. */
+void action_tell_checkpoint(struct action_host *host, const void *data,
+                            size_t length);
+/* The bytes that an earlier attempt told of this step and disk; false = none.
+ * Whether they are of this image the pipeline finds out. */
+bool action_take_checkpoint(const struct action_host *host, struct buf *ret);
 
 /* action-host-personalise.c: `text_fd` holds the list of files. */
 void action_serve_personalise(struct action_host *host, const json_t *head,

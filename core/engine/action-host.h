@@ -20,6 +20,7 @@ struct action_spec {
     const struct trust *trust;
     const struct plan *plan;
     size_t step;   /* of the plan */
+    const json_t *checkpoint; /* of an earlier attempt, or NULL */
     int plugin_fd; /* the plugin's sealed file; taken in every case */
 };
 
@@ -37,6 +38,9 @@ struct action_handlers {
                      uint64_t bytes_done, uint64_t bytes_total);
     /* A line of the plugin's or of a helper's: SLIPWAY_LOG_*. */
     void (*note)(void *arg, unsigned level, const char *text);
+    /* What a disk holds of an image by now, for a later attempt: an object,
+     * taken. */
+    void (*checkpoint)(void *arg, json_t *checkpoint);
     /* The end, once; the host may be freed from here. */
     void (*done)(void *arg, const struct action_end *end);
 };

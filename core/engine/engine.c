@@ -4,49 +4,15 @@
  *
  * Whatever ends it says so on the console and in the hand-off.
  */
-#include "core/engine/engine.h"
+#include "core/engine/engine-parts.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "core/engine/find-server.h"
 #include "core/engine/hello.h"
-#include "core/engine/runner.h"
-#include "core/engine/session.h"
-#include "core/profile/plan.h"
-#include "core/wire/tls.h"
 
 #define PATIENCE_DEFAULT_MS (10u * 60 * 1000)
-#define LAST_REPORT_MS (30u * 60 * 1000)
 #define TROUBLE_EVERY_MS 10000
-#define INVENTORY_MS 20000 /* a machine that was registered waits so long */
-
-struct engine {
-    const struct engine_setup *setup;
-    struct loop *loop;
-    struct tls_identity *identity;
-    struct tls_settings tls;
-    int64_t clock_offset_s; /* the server's time minus this machine's */
-    struct find_server *find;
-    struct session *session;
-    struct message_welcome welcome;
-    struct plan *plan;
-    struct runner *runner;
-    struct loop_timer *patience; /* while waiting for approval or a plan */
-    struct handoff_preparing *preparing;
-    struct loop_timer *last; /* for the final report */
-    struct console_who who;
-    char product[140];
-    struct found_servers found;
-    uint64_t trouble_ms; /* when trouble was last shown */
-    char trouble[ERR_TEXT_BYTES];
-    bool inventoried; /* to a server that does not know this machine */
-    bool leaving;
-    bool failed;                   /* a step, the plan or the leaving */
-    char sentence[ERR_TEXT_BYTES]; /* why a step failed */
-    struct handoff leave;
-    struct err err; /* code 0 = it went well */
-};
 
 static int64_t engine_wall_s(void *arg)
 {
@@ -66,150 +32,6 @@ static void show_who(struct engine *engine)
     console_who(engine->setup->console, &engine->who);
 }
 
-/* Ends the loop; `err` NULL or without a code = all went well. */
-static void stop(struct engine *engine, const struct err *err)
-{
-    if (err && err->code != 0 && engine->err.code == 0) {
-        engine->err = *err;
-        console_trouble(engine->setup->console, err->text, NULL);
-    }
-    loop_stop(engine->loop);
-}
-
-/* ---- leaving ---- */
-
-static void on_pause_over(void *arg)
-{
-    struct engine *engine = arg;
-
-    engine->last = NULL;
-    stop(engine, NULL);
-}
-
-static void on_all_reported(void *arg)
-{
-    struct engine *engine = arg;
-    uint64_t pause_ms = engine->setup->failure_pause_ms;
-
-    loop_timer_cancel(engine->last);
-    engine->last = NULL;
-    if (!engine->failed || pause_ms == 0) {
-        stop(engine, NULL);
-        return;
-    }
-    console_say(engine->setup->console,
-                "the server knows; this machine restarts in %llu s",
-                (unsigned long long)(pause_ms / 1000));
-    engine->last = loop_timer(engine->loop, pause_ms, on_pause_over, engine);
-}
-
-static void on_last_report_late(void *arg)
-{
-    struct engine *engine = arg;
-    struct err err = ERR_INIT;
-
-    engine->last = NULL;
-    (void)err_set(&err, ERR_TIMEOUT,
-                  "no server has taken the final report for %u minutes; this "
-                  "machine leaves without it",
-                  LAST_REPORT_MS / 60000);
-    stop(engine, &err);
-}
-
-/* The final report. */
-static void report_leaving(struct engine *engine,
-                           const struct handoff_way *way)
-{
-    struct message_report m = {.kind = MESSAGE_LEAVING};
-    struct err err = ERR_INIT;
-
-    (void)snprintf(m.task, sizeof(m.task), "%s", engine->plan->task);
-    m.attempt = engine->plan->attempt;
-    (void)snprintf(m.method, sizeof(m.method), "%s", handoff_word(way->method));
-    if (way->failed)
-        (void)snprintf(m.code, sizeof(m.code), "kexec-impossible");
-    (void)snprintf(m.text, sizeof(m.text), "%s",
-                   engine->sentence[0] ? engine->sentence : way->note);
-    if (session_report(engine->session, &m, &err) < 0) {
-        stop(engine, &err);
-        return;
-    }
-    engine->last =
-        loop_timer(engine->loop, LAST_REPORT_MS, on_last_report_late, engine);
-    session_when_reported(engine->session, on_all_reported, engine);
-}
-
-static void on_way(void *arg, const struct handoff_way *way)
-{
-    struct engine *engine = arg;
-
-    engine->leave.method = way->method;
-    if (way->failed) {
-        engine->failed = true;
-        console_trouble(engine->setup->console, way->note, NULL);
-    } else {
-        console_say(engine->setup->console, "%s", way->note);
-    }
-    report_leaving(engine, way);
-}
-
-/* How the plan wants the machine to be left, after it went as it went. */
-static void choose_leave(struct engine *engine, const struct runner_end *end)
-{
-    struct handoff *leave = &engine->leave;
-
-    if (handoff_parse(engine->plan->then, &leave->method, NULL) < 0)
-        leave->method = HANDOFF_REBOOT;
-    leave->try_kexec = engine->plan->kexec;
-    (void)snprintf(leave->host_name, sizeof(leave->host_name), "%s",
-                   engine->plan->host_name);
-    /* After a failure the disk holds nothing that should be started by its
-     * own entry; the server's answer at the next start decides. */
-    if (!end->failed)
-        (void)snprintf(leave->disk_node, sizeof(leave->disk_node), "%s",
-                       end->disk_node);
-    else if (leave->method == HANDOFF_FIRMWARE ||
-             leave->method == HANDOFF_KEXEC)
-        leave->method = HANDOFF_REBOOT;
-}
-
-static void on_steps_done(void *arg, const struct runner_end *end)
-{
-    struct engine *engine = arg;
-    struct err err = ERR_INIT;
-
-    engine->failed = end->failed;
-    engine->leaving = true;
-    (void)snprintf(engine->sentence, sizeof(engine->sentence), "%s",
-                   end->sentence);
-    choose_leave(engine, end);
-    console_say(engine->setup->console, "%s",
-                end->failed ? "the task has failed; reporting"
-                            : "all steps are done; reporting");
-    engine->preparing =
-        handoff_prepare(engine->loop, &engine->leave, on_way, engine, &err);
-    if (!engine->preparing)
-        stop(engine, &err);
-}
-
-/* Nothing is to be done here: the machine starts its own disk. */
-static void go_local(struct engine *engine, const char *why)
-{
-    if (engine->plan || engine->leaving)
-        return;
-    engine->leaving = true;
-    engine->leave.method = HANDOFF_FIRMWARE;
-    console_say(engine->setup->console, "%s; this machine starts its own disk",
-                why);
-    if (!engine->inventoried) {
-        stop(engine, NULL);
-        return;
-    }
-    engine->last =
-        loop_timer(engine->loop, INVENTORY_MS, on_pause_over, engine);
-    session_when_reported(engine->session, on_all_reported, engine);
-}
-
 /* ---- the plan ---- */
 
 /* The task's id of a plan that is not believed serves to say so, no more. */
@@ -221,7 +43,7 @@ static void report_refused_plan(struct engine *engine, const char *text,
     struct err err = ERR_INIT;
 
     if (plan_parse(text, strlen(text), &plan, NULL) < 0) {
-        stop(engine, why);
+        engine_stop(engine, why);
         return;
     }
     (void)snprintf(m.task, sizeof(m.task), "%s", plan->task);
@@ -235,12 +57,10 @@ static void report_refused_plan(struct engine *engine, const char *text,
     console_trouble(engine->setup->console, why->text,
                     "nothing was changed on this machine");
     if (session_report(engine->session, &m, &err) < 0) {
-        stop(engine, &err);
+        engine_stop(engine, &err);
         return;
     }
-    engine->last =
-        loop_timer(engine->loop, LAST_REPORT_MS, on_last_report_late, engine);
-    session_when_reported(engine->session, on_all_reported, engine);
+    engine_last_report(engine);
 }
 
 static void start_plan(struct engine *engine, const struct message_plan *reply)
@@ -268,10 +88,11 @@ static void start_plan(struct engine *engine, const struct message_plan *reply)
         .console = engine->setup->console,
         .trust = trust,
         .plan = engine->plan,
+        .checkpoint = engine->checkpoint,
     };
-    engine->runner = runner_new(&setup, on_steps_done, engine, &err);
+    engine->runner = runner_new(&setup, engine_leave, engine, &err);
     if (!engine->runner)
-        stop(engine, &err);
+        engine_stop(engine, &err);
 }
 
 static void on_patience_over(void *arg)
@@ -279,9 +100,10 @@ static void on_patience_over(void *arg)
     struct engine *engine = arg;
 
     engine->patience = NULL;
-    go_local(engine, engine->welcome.state == MESSAGE_PENDING
-                         ? "nobody has approved this machine in time"
-                         : "the server had no plan for this machine in time");
+    engine_go_local(engine,
+                    engine->welcome.state == MESSAGE_PENDING
+                        ? "nobody has approved this machine in time"
+                        : "the server had no plan for this machine in time");
 }
 
 static void wait_for(struct engine *engine, uint64_t ms)
@@ -297,13 +119,14 @@ static void on_plan(void *arg, const struct message_plan *reply)
     if (engine->plan || engine->leaving)
         return; /* the same plan again, or we are done */
     if (reply->state == MESSAGE_LOCAL) {
-        go_local(engine, "there is nothing to do here");
+        engine_go_local(engine, "there is nothing to do here");
         return;
     }
     if (!reply->text)
         return;
     loop_timer_cancel(engine->patience);
     engine->patience = NULL;
+    engine->checkpoint = json_incref(reply->checkpoint);
     start_plan(engine, reply);
 }
 
@@ -342,7 +165,7 @@ static void on_welcome(void *arg, const struct message_welcome *welcome)
     }
     show_who(engine);
     if (welcome->state == MESSAGE_LOCAL) {
-        go_local(engine, "there is nothing to do here");
+        engine_go_local(engine, "there is nothing to do here");
         return;
     }
     if (welcome->state == MESSAGE_PENDING)
@@ -393,7 +216,7 @@ static void on_recovered(void *arg, const char *server)
 
 static void on_session_ended(void *arg, const struct err *err)
 {
-    stop(arg, err);
+    engine_stop(arg, err);
 }
 
 static void on_found(void *arg, const struct found_servers *found,
@@ -413,7 +236,7 @@ static void on_found(void *arg, const struct found_servers *found,
     struct err why = ERR_INIT;
 
     if (!found) {
-        stop(engine, err);
+        engine_stop(engine, err);
         return;
     }
     char mac[sizeof(engine->found.mac)];
@@ -433,7 +256,7 @@ static void on_found(void *arg, const struct found_servers *found,
     };
     engine->session = session_new(&setup, &handlers, engine, &why);
     if (!engine->session)
-        stop(engine, &why);
+        engine_stop(engine, &why);
 }
 
 /* ---- all of it ---- */
@@ -447,6 +270,7 @@ static void engine_done(struct engine *engine)
     runner_free(engine->runner); /* uses the session */
     session_free(engine->session);
     plan_free(engine->plan);
+    json_decref(engine->checkpoint);
     tls_identity_free(engine->identity);
 }
 

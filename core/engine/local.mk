@@ -8,11 +8,13 @@ libslipwayengine_la_LIBADD = libslipwaycore.la $(BLKID_LIBS)
 libslipwayengine_la_SOURCES = \
 	%D%/action-command.c \
 	%D%/action-host-calls.c \
+	%D%/action-host-checkpoint.c \
 	%D%/action-host-disks.c \
 	%D%/action-host-grow.c \
 	%D%/action-host-images.c \
 	%D%/action-host-parts.h \
 	%D%/action-host-personalise.c \
+	%D%/action-host-servers.c \
 	%D%/action-host.c %D%/action-host.h \
 	%D%/action-process.c %D%/action-process.h \
 	%D%/action-rpc.c %D%/action-rpc.h \
@@ -33,6 +35,8 @@ libslipwayengine_la_SOURCES = \
 	%D%/disks-probe.c \
 	%D%/disks.c %D%/disks.h \
 	%D%/efi-variables.c %D%/efi-variables.h \
+	%D%/engine-leave.c \
+	%D%/engine-parts.h \
 	%D%/engine-session.c \
 	%D%/engine.c %D%/engine.h \
 	%D%/facts-devices.c \
@@ -67,8 +71,10 @@ libslipwayengine_la_SOURCES = \
 	%D%/net.c %D%/net.h \
 	%D%/personalise.c %D%/personalise.h \
 	%D%/pipeline-client.c %D%/pipeline-client.h \
+	%D%/pipeline-parts.h \
 	%D%/pipeline-process.c %D%/pipeline-process.h \
 	%D%/pipeline-start.c %D%/pipeline-start.h \
+	%D%/pipeline-tell.c \
 	%D%/rendezvous.c %D%/rendezvous.h \
 	%D%/run.c %D%/run.h \
 	%D%/runner.c %D%/runner.h \

@@ -54,6 +54,7 @@ static int take_progress(struct pipeline_client *client, struct json_reader *r)
         .fetched_bytes = json_get_u64(r, "fetched", 0, INT64_MAX),
         .written_bytes = json_get_u64(r, "written", 0, INT64_MAX),
         .kept_bytes = json_get_u64(r, "kept", 0, INT64_MAX),
+        .compared_bytes = json_get_u64(r, "compared", 0, INT64_MAX),
         .refused = json_get_u64(r, "refused", 0, INT64_MAX),
     };
 
@@ -71,6 +72,16 @@ static int take_note(struct pipeline_client *client, struct json_reader *r)
     if (json_done(r) != 0)
         return r->code;
     client->handlers.note(client->arg, (unsigned)level, text);
+    return 0;
+}
+
+static int take_checkpoint(struct pipeline_client *client,
+                           struct json_reader *r,
+                           const struct channel_message *message)
+{
+    if (json_done(r) != 0)
+        return r->code;
+    client->handlers.checkpoint(client->arg, message->data, message->length);
     return 0;
 }
 
@@ -103,6 +114,8 @@ static void on_message(void *arg, struct channel_message *message)
         code = take_progress(client, &r);
     else if (strcmp(type, "note") == 0)
         code = take_note(client, &r);
+    else if (strcmp(type, "checkpoint") == 0)
+        code = take_checkpoint(client, &r, message);
     else if (strcmp(type, "done") == 0)
         code = take_done(client, &r);
     else
@@ -176,9 +189,14 @@ static int send_start(struct pipeline_client *client,
 {
     AUTO_CLOSE int manifest =
         file_sealed_memfd("manifest", job->manifest, job->manifest_length, err);
+    AUTO_CLOSE int checkpoint =
+        job->checkpoint_length == 0
+            ? -1
+            : file_sealed_memfd("checkpoint", job->checkpoint,
+                                job->checkpoint_length, err);
     json_t *head;
 
-    if (manifest < 0)
+    if (manifest < 0 || (job->checkpoint_length > 0 && checkpoint < 0))
         return err->code;
     head = json_pack("{s:s, s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:s}", "type",
                      "start", "mode", mode_word(job->mode), "device",
@@ -190,7 +208,8 @@ static int send_start(struct pipeline_client *client,
                      texts(job->servers, job->server_count), "plugin_dir",
                      job->plugin_dir);
     return channel_send(client->channel, head, NULL, 0,
-                        (const int[]){job->device_fd, manifest}, 2, err);
+                        (const int[]){job->device_fd, manifest, checkpoint},
+                        checkpoint < 0 ? 2 : 3, err);
 }
 
 static int start(struct pipeline_client *client, const struct pipeline_job *job,

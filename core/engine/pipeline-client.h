@@ -5,7 +5,7 @@
  * process for one device and image; it ends with its job.  Loop thread only.
  *
  * Messages to it: "start", "page", "servers".  From it: "want-page",
- * "progress", "note", "done".
+ * "progress", "note", "checkpoint", "done".
  */
 #ifndef CORE_ENGINE_PIPELINE_CLIENT_H
 #define CORE_ENGINE_PIPELINE_CLIENT_H
@@ -29,6 +29,9 @@ struct pipeline_job {
     uint32_t sector_bytes; /* its logical sectors; 0 = does not matter */
     const struct pipeline_range *excluded; /* verify: not compared */
     size_t excluded_count;
+    /* PIPELINE_RESUME: see pipeline_spec; 0 bytes = none. */
+    const void *checkpoint;
+    size_t checkpoint_length;
     const char *const *transports; /* names in order of preference */
     size_t transport_count;
     const char *const *servers; /* "10.0.0.1:7080": HTTP ports */
@@ -44,9 +47,12 @@ struct pipeline_client_handlers {
     /* A sentence for the console: "server 10.0.0.1 does not answer, trying
      * again". */
     void (*note)(void *arg, unsigned level, const char *text);
+    /* What is written and synced by now, every few seconds; borrowed. */
+    void (*checkpoint)(void *arg, const void *data, size_t length);
     /* The end, once: 0 and result (borrowed JSON object: bytes_total,
-     * bytes_written, bytes_kept, bytes_fetched, objects_refused), or a code
-     * and a sentence.  Free the client from here or later. */
+     * bytes_written, bytes_kept, bytes_compared, bytes_fetched,
+     * objects_refused), or a code and a sentence.  Free the client from here or
+     * later. */
     void (*done)(void *arg, int code, const char *sentence,
                  const json_t *result);
 };

@@ -2,137 +2,24 @@
 #include "core/engine/pipeline-process.h"
 
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "core/engine/fetch-host.h"
-#include "core/engine/pipeline-start.h"
-#include "core/image/pipeline.h"
-#include "core/util/channel.h"
+#include "core/engine/pipeline-parts.h"
 #include "core/util/file.h"
 #include "core/util/json.h"
-#include "core/util/log.h"
 
 #define CHANNEL_FD 3
 #define MAX_QUEUED 1024
-#define MAX_TRANSPORTS 8
-#define MAX_SERVERS 16
-#define SERVER_BYTES 64
 #define PROGRESS_MS 250
+/* Each one syncs the device: seldom enough not to be felt, often enough that
+ * an attempt that is lost costs little. */
+#define CHECKPOINT_MS 5000
 /* When nobody can get an object: how often, and how soon, all are asked
  * again.  Servers get new objects, and networks mend. */
 #define MAX_ROUNDS 5
 #define ROUND_MS 2000
-
-struct process {
-    struct loop *loop;
-    struct channel *channel;
-    struct http_gets *gets;
-    struct pipeline *pipeline;
-    struct transport {
-        struct process *process;
-        unsigned number; /* its place in the plan */
-        struct fetch_host *host;
-    } transports[MAX_TRANSPORTS];
-    size_t transport_count;
-    char servers[MAX_SERVERS][SERVER_BYTES];
-    size_t server_count;
-    struct pipeline_start start;
-    int device_fd;
-    struct loop_timer *progress_timer;
-    struct loop_timer *round_timer;
-    unsigned rounds; /* without an object accepted in between */
-    uint64_t rounds_fetched;
-    atomic_bool waking; /* on_wake is posted */
-    bool over;
-    int exit_status;
-};
-
-/* ---- to PID 1 ----------------------------------------------------------- */
-
-/* Steals `head`. */
-static void tell(struct process *p, json_t *head)
-{
-    struct err err = ERR_INIT;
-
-    if (channel_send(p->channel, head, NULL, 0, NULL, 0, &err) != 0)
-        loop_stop(p->loop); /* nobody is there any more */
-}
-
-struct note {
-    struct process *process;
-    enum log_level level;
-    char text[];
-};
-
-static void tell_note(void *arg)
-{
-    struct note *note = arg;
-
-    tell(note->process, json_pack("{s:s, s:i, s:s}", "type", "note", "level",
-                                  (int)note->level, "text", note->text));
-    free(note);
-}
-
-/* Any thread: the log goes to PID 1, which has the console. */
-static void log_line(void *arg, enum log_level level, const char *line)
-{
-    struct process *p = arg;
-    size_t length = strlen(line);
-    struct note *note = malloc(sizeof(*note) + length + 1);
-
-    if (!note)
-        return;
-    note->process = p;
-    note->level = level;
-    memcpy(note->text, line, length + 1);
-    if (loop_post(p->loop, tell_note, note) != 0)
-        free(note);
-}
-
-static void tell_progress(struct process *p)
-{
-    struct pipeline_progress progress;
-
-    pipeline_progress(p->pipeline, &progress);
-    tell(p, json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "type", "progress",
-                      "total", (json_int_t)progress.total_bytes, "done",
-                      (json_int_t)progress.done_bytes, "fetched",
-                      (json_int_t)progress.fetched_bytes, "written",
-                      (json_int_t)progress.written_bytes, "kept",
-                      (json_int_t)progress.kept_bytes, "refused",
-                      (json_int_t)progress.refused));
-}
-
-static json_t *result_of(struct process *p)
-{
-    struct pipeline_progress progress;
-
-    if (!p->pipeline)
-        return json_object();
-    pipeline_progress(p->pipeline, &progress);
-    return json_pack("{s:I, s:I, s:I, s:I, s:I}", "bytes_total",
-                     (json_int_t)progress.total_bytes, "bytes_written",
-                     (json_int_t)progress.written_bytes, "bytes_kept",
-                     (json_int_t)progress.kept_bytes, "bytes_fetched",
-                     (json_int_t)progress.fetched_bytes, "objects_refused",
-                     (json_int_t)progress.refused);
-}
-
-/* The last message; PID 1 closes the channel when it has read it. */
-static void finish(struct process *p, int code, const char *sentence)
-{
-    if (p->over)
-        return;
-    p->over = true;
-    if (p->pipeline)
-        tell_progress(p);
-    tell(p, json_pack("{s:s, s:i, s:s, s:o}", "type", "done", "code", -code,
-                      "sentence", sentence, "result", result_of(p)));
-    p->exit_status = code ? 1 : 0;
-}
 
 /* ---- for the transports ------------------------------------------------- */
 
@@ -193,7 +80,7 @@ static void give_up(void *arg, const struct digest *name, const char *sentence)
         p->round_timer = loop_timer(p->loop, ROUND_MS, next_round, p);
         return;
     }
-    finish(p, ERR_UNAVAILABLE, text);
+    pipeline_finish(p, ERR_UNAVAILABLE, text);
 }
 
 static const char *server(void *arg, size_t index)
@@ -250,7 +137,7 @@ static int load_transports(struct process *p, const char *dir,
     {
         struct err local = ERR_INIT;
 
-        if (p->transport_count == MAX_TRANSPORTS)
+        if (p->transport_count == PIPELINE_MAX_TRANSPORTS)
             break;
         if (load_transport(p, dir, json_string_value(name), &local) != 0)
             log_warn("going on without a transport: %s", local.text);
@@ -270,8 +157,8 @@ static void ask_for_pages(struct process *p)
     char hex[DIGEST_HEX_BYTES];
 
     while (pipeline_needs_page(p->pipeline, &digest) == 1)
-        tell(p, json_pack("{s:s, s:s}", "type", "want-page", "digest",
-                          digest_hex(&digest, hex)));
+        pipeline_tell(p, json_pack("{s:s, s:s}", "type", "want-page", "digest",
+                                   digest_hex(&digest, hex)));
 }
 
 static void on_wake(void *arg)
@@ -284,10 +171,10 @@ static void on_wake(void *arg)
         return;
     switch (pipeline_state(p->pipeline, &err)) {
     case PIPELINE_DONE:
-        finish(p, 0, "");
+        pipeline_finish(p, 0, "");
         return;
     case PIPELINE_FAILED:
-        finish(p, err.code ? err.code : ERR_INTERNAL, err.text);
+        pipeline_finish(p, err.code ? err.code : ERR_INTERNAL, err.text);
         return;
     case PIPELINE_RUNNING:
         break;
@@ -314,8 +201,20 @@ static void on_progress(void *arg)
     p->progress_timer = NULL;
     if (p->over)
         return;
-    tell_progress(p);
+    pipeline_tell_progress(p);
     p->progress_timer = loop_timer(p->loop, PROGRESS_MS, on_progress, p);
+}
+
+static void on_checkpoint_due(void *arg)
+{
+    struct process *p = arg;
+
+    p->checkpoint_timer = NULL;
+    if (p->over)
+        return;
+    pipeline_checkpoint(p->pipeline);
+    p->checkpoint_timer =
+        loop_timer(p->loop, CHECKPOINT_MS, on_checkpoint_due, p);
 }
 
 /* ---- from PID 1 --------------------------------------------------------- */
@@ -330,11 +229,11 @@ static int take_servers(struct process *p, const json_t *list, struct err *err)
     {
         const char *text = json_string_value(server_name);
 
-        if (!text || strlen(text) >= SERVER_BYTES)
+        if (!text || strlen(text) >= PIPELINE_SERVER_BYTES)
             return err_set(err, ERR_INVALID, "a server's name is not valid");
-        if (p->server_count < MAX_SERVERS)
-            (void)snprintf(p->servers[p->server_count++], SERVER_BYTES, "%s",
-                           text);
+        if (p->server_count < PIPELINE_MAX_SERVERS)
+            (void)snprintf(p->servers[p->server_count++], PIPELINE_SERVER_BYTES,
+                           "%s", text);
     }
     return 0;
 }
@@ -351,7 +250,10 @@ static int start_pipeline(struct process *p, struct err *err)
         .manifest = &start->manifest,
         .excluded = start->excluded,
         .excluded_count = start->excluded_count,
+        .checkpoint = start->checkpoint,
+        .checkpoint_length = start->checkpoint_length,
         .wake = wake,
+        .on_checkpoint = pipeline_tell_checkpoint,
         .arg = p,
     };
     struct stat status;
@@ -364,6 +266,9 @@ static int start_pipeline(struct process *p, struct err *err)
         load_transports(p, start->plugin_dir, start->transports, err) != 0)
         return err->code;
     p->progress_timer = loop_timer(p->loop, PROGRESS_MS, on_progress, p);
+    if (spec.mode != PIPELINE_VERIFY)
+        p->checkpoint_timer =
+            loop_timer(p->loop, CHECKPOINT_MS, on_checkpoint_due, p);
     wake(p);
     return 0;
 }
@@ -451,7 +356,7 @@ static void on_message(void *arg, struct channel_message *message)
     else
         code = err_set(&err, ERR_INVALID, "a message has no known type");
     if (code)
-        finish(p, code, err.text);
+        pipeline_finish(p, code, err.text);
 }
 
 static void on_closed(void *arg, const char *why)
@@ -478,6 +383,7 @@ static void process_done(struct process *p)
     http_gets_free(p->gets);
     channel_free(p->channel);
     loop_timer_cancel(p->progress_timer);
+    loop_timer_cancel(p->checkpoint_timer);
     loop_timer_cancel(p->round_timer);
     loop_free(p->loop);
     if (p->device_fd >= 0)
@@ -503,7 +409,7 @@ int pipeline_process_main(void)
     if (!p.channel || !p.gets) {
         log_error("the pipeline process cannot start: %s", err.text);
     } else {
-        log_set_sink(log_line, &p);
+        log_set_sink(pipeline_tell_line, &p);
         loop_run(p.loop);
     }
     process_done(&p);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/image/checkpoint.h"
 #include "core/util/file.h"
 #include "core/util/json.h"
 
@@ -53,6 +54,22 @@ static int take_manifest(struct pipeline_start *s, int fd, struct err *err)
     return manifest_parse(text, (size_t)status.st_size, &s->manifest, err);
 }
 
+static int take_checkpoint(struct pipeline_start *s, int fd, struct err *err)
+{
+    struct stat status;
+
+    if (fd < 0)
+        return 0;
+    if (fstat(fd, &status) != 0 || status.st_size <= 0 ||
+        status.st_size > CHECKPOINT_MAX_BYTES)
+        return err_set(err, ERR_INVALID, "the checkpoint has no bytes");
+    s->checkpoint = malloc((size_t)status.st_size);
+    if (!s->checkpoint)
+        return err_set(err, ERR_NO_MEMORY, "no memory for the checkpoint");
+    s->checkpoint_length = (size_t)status.st_size;
+    return file_pread_all(fd, s->checkpoint, s->checkpoint_length, 0, err);
+}
+
 static int parse_mode(const char *word, enum pipeline_mode *ret,
                       struct err *err)
 {
@@ -90,7 +107,8 @@ int pipeline_start_parse(struct channel_message *message,
         return r.code;
     if (parse_mode(mode, &ret->mode, err) != 0 ||
         take_excluded(ret, excluded, err) != 0 ||
-        take_manifest(ret, message->fds[1], err) != 0)
+        take_manifest(ret, message->fds[1], err) != 0 ||
+        take_checkpoint(ret, message->fds[2], err) != 0)
         return err->code;
     return 0;
 }
@@ -99,4 +117,6 @@ void pipeline_start_done(struct pipeline_start *start)
 {
     free(start->excluded);
     start->excluded = NULL;
+    free(start->checkpoint);
+    start->checkpoint = NULL;
 }

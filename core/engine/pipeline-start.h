@@ -14,6 +14,8 @@ struct pipeline_start {
     struct manifest manifest;
     struct pipeline_range *excluded; /* owned */
     size_t excluded_count;
+    uint8_t *checkpoint; /* owned; NULL = none */
+    size_t checkpoint_length;
     const char *plugin_dir;   /* the message's, like all below */
     const json_t *transports; /* array of names */
     const json_t *servers;    /* array of "10.0.0.1:7080" */

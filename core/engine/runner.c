@@ -121,6 +121,16 @@ static void on_note(void *arg, unsigned level, const char *text)
     report(runner, &m);
 }
 
+static void on_checkpoint(void *arg, json_t *checkpoint)
+{
+    struct runner *runner = arg;
+    struct message_report m = {.kind = MESSAGE_CHECKPOINT,
+                               .step = (uint32_t)runner->step,
+                               .result = checkpoint};
+
+    report(runner, &m);
+}
+
 static void on_action_done(void *arg, const struct action_end *end)
 {
     struct runner *runner = arg;
@@ -158,6 +168,7 @@ static void on_plugin(void *arg, const uint8_t *data, size_t length,
                       const char *signature, const struct err *fetch_err)
 {
     static const struct action_handlers handlers = {on_progress, on_note,
+                                                    on_checkpoint,
                                                     on_action_done};
     struct runner *runner = arg;
     struct err err = ERR_INIT;
@@ -175,6 +186,7 @@ static void on_plugin(void *arg, const uint8_t *data, size_t length,
         .trust = runner->setup.trust,
         .plan = runner->setup.plan,
         .step = runner->step,
+        .checkpoint = runner->setup.checkpoint,
         .plugin_fd = file_sealed_memfd("slipway-plugin", data, length, &err),
     };
     if (spec.plugin_fd >= 0)

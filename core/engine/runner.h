@@ -21,6 +21,7 @@ struct runner_setup {
     struct console *console;
     const struct trust *trust;
     const struct plan *plan;
+    const json_t *checkpoint; /* as the server gave it, or NULL */
 };
 
 struct runner_end {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/util/json.h"
+#include "core/util/log.h"
 
 #define REPORT_TIMEOUT_MS 20000
 
@@ -68,6 +69,9 @@ static void on_acknowledged(void *arg, const struct http_response *response,
     }
     struct waiting_report *first = session->reports;
     session->reports = first->next;
+    log_debug("server %s has report %llu, %s", session->server_name,
+              (unsigned long long)first->report.seq,
+              message_report_word(first->report.kind));
     report_free(first);
     session_heard(session, reply.epoch, &reply.servers, reply.cancel);
     session_send_reports(session);
@@ -106,18 +110,28 @@ void session_send_reports(struct session *session)
     session->reporting = true;
 }
 
+/* A newer report of these kinds says all that an older one said. */
+static bool replaces(const struct message_report *report,
+                     const struct waiting_report *older)
+{
+    return !older->numbered && older->report.kind == report->kind &&
+           older->report.step == report->step &&
+           (report->kind == MESSAGE_PROGRESS ||
+            report->kind == MESSAGE_CHECKPOINT);
+}
+
 int session_report(struct session *session, struct message_report *report,
                    struct err *err)
 {
     struct waiting_report **last = &session->reports;
-    struct waiting_report *newest = NULL;
+    struct waiting_report *older = NULL;
 
     for (; *last; last = &(*last)->next)
-        newest = *last;
-    if (report->kind == MESSAGE_PROGRESS && newest && !newest->numbered &&
-        newest->report.kind == MESSAGE_PROGRESS) {
-        message_report_done(&newest->report);
-        newest->report = *report;
+        if (replaces(report, *last))
+            older = *last;
+    if (older) {
+        message_report_done(&older->report);
+        older->report = *report;
         report->result = NULL;
         return 0;
     }

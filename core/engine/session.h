@@ -49,7 +49,7 @@ void session_free(struct session *session);
 /*
  * Queues a report; takes `report->result`.  `seq` and `session` are filled in
  * here.  Reports go out in order and are kept until a server has acknowledged
- * them; of progress reports only the newest waits.
+ * them; of a step's progress and checkpoints only the newest waits.
  */
 int session_report(struct session *session, struct message_report *report,
                    struct err *err);

@@ -235,6 +235,9 @@ static void do_local(struct pipeline *p, struct pipeline_thread *t,
     struct record_work *work = &job->page->work[job->record];
     work->differs = work->differs || differs;
     work->left_chunks -= job->chunk_count;
+    if (record->flags != INDEX_HOLE || p->mode == PIPELINE_VERIFY)
+        p->progress.compared_bytes +=
+            pipeline_bytes(p, job->first_chunk, job->chunk_count);
     if (rc)
         pipeline_fail_locked(p, &err);
     else if (!work->left_chunks)

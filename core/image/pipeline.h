@@ -59,7 +59,8 @@ struct pipeline_progress {
     uint64_t done_bytes;    /* known to be right, holes included */
     uint64_t fetched_bytes; /* sealed bytes delivered and accepted */
     uint64_t written_bytes;
-    uint64_t kept_bytes; /* were right already */
+    uint64_t kept_bytes;     /* were right already */
+    uint64_t compared_bytes; /* read from the device to find that out */
     uint64_t refused;    /* objects delivered damaged */
 };
 

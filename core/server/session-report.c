@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What engines report.  Progress and log lines are shown and forgotten;
+/* What engines report.  Progress and log lines are shown and forgotten, a
+ * checkpoint is kept in memory for the next attempt;
  * everything else is a change of the task and is acknowledged when it is in
  * the store, under a number, so that a repetition changes nothing. */
 #include <stdio.h>
@@ -126,6 +127,7 @@ static int decide_report(void *arg, struct task *task, struct task_record *next,
         break;
     case MESSAGE_PROGRESS:
     case MESSAGE_LOG:
+    case MESSAGE_CHECKPOINT:
     case MESSAGE_INVENTORY: /* has no task */
         break;
     }
@@ -219,6 +221,11 @@ static void note(struct sessions *sessions, struct session *session,
         m->seq <= task->now.seq)
         return;
     session->private_data->seen = m->seq;
+    if (m->kind == MESSAGE_CHECKPOINT) {
+        json_decref(task->checkpoint);
+        task->checkpoint = json_incref(m->result);
+        return;
+    }
     if (m->kind == MESSAGE_PROGRESS) {
         task->progress.permille = m->permille;
         task->progress.bytes_done = m->bytes_done;
@@ -280,7 +287,8 @@ static void work(void *arg)
     const struct deploy *deploy = r->sessions->deploy;
     struct session *session = session_find(r->sessions, r->session);
     const struct task *task = session ? session_task(session) : NULL;
-    if (session && (m->kind == MESSAGE_PROGRESS || m->kind == MESSAGE_LOG)) {
+    if (session && (m->kind == MESSAGE_PROGRESS || m->kind == MESSAGE_LOG ||
+                    m->kind == MESSAGE_CHECKPOINT)) {
         note(r->sessions, session, m);
         reporting_end(r, NULL);
     } else if (m->kind == MESSAGE_INVENTORY) {

@@ -219,6 +219,7 @@ static void compose_answer(const struct session *session,
         ret->text = (char *)task_plan_text(task->now.plan); /* borrowed */
         snprintf(ret->signature, sizeof(ret->signature), "%s",
                  task_plan_signature(task->now.plan));
+        ret->checkpoint = task->checkpoint; /* borrowed */
     }
 }
 

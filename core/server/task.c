@@ -36,6 +36,7 @@ static void task_free(struct task *task)
         p->first = op->next;
         free(op);
     }
+    json_decref(task->checkpoint);
     loop_timer_cancel(p->pump);
     loop_timer_cancel(p->silence);
     loop_timer_cancel(p->leaving);

@@ -101,6 +101,8 @@ struct task {
     struct task_record now; /* what the store holds */
     uint64_t revision;
     struct task_progress progress;
+    json_t *checkpoint; /* the newest that an engine reported, or NULL; for its
+                           next attempt and for no one else */
     struct task_private *private_data; /* task.c */
 };
 

@@ -6,8 +6,8 @@
 #include "core/wire/message-member.h"
 
 static const char *const report_words[] = {
-    "step-started", "progress", "step-done", "step-failed", "leaving", "log",
-    "inventory",
+    "step-started", "progress", "step-done",  "step-failed",
+    "leaving",      "log",      "checkpoint", "inventory",
 };
 static const char *const level_words[] = {"error", "warn", "notice", "info",
                                           "debug"};
@@ -47,6 +47,7 @@ json_t *message_report_format(const struct message_report *m)
         member_put_text(&object, "sentence", m->text);
         /* fall through */
     case MESSAGE_STEP_DONE:
+    case MESSAGE_CHECKPOINT:
         if (m->result)
             member_put(&object, "result", json_incref(m->result));
         break;
@@ -104,6 +105,7 @@ static void get_report_members(struct json_reader *r, struct message_report *m)
         get_result(r, m);
         break;
     case MESSAGE_STEP_DONE:
+    case MESSAGE_CHECKPOINT:
         get_result(r, m);
         break;
     case MESSAGE_LEAVING:

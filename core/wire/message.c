@@ -210,6 +210,8 @@ json_t *message_plan_format(const struct message_plan *m)
         member_put(&object, "plan", json_string(m->text));
         member_put(&object, "signature", json_string(m->signature));
     }
+    if (m->text && m->checkpoint)
+        member_put(&object, "checkpoint", json_incref(m->checkpoint));
     return object;
 }
 
@@ -225,6 +227,7 @@ int message_plan_parse(const json_t *json, struct message_plan *ret,
     m.state = (enum message_state)member_get_word(&r, "state", state_words,
                                                   ARRAY_LENGTH(state_words));
     const char *text = json_opt_text(&r, "plan", NULL);
+    const json_t *checkpoint = json_opt_object(&r, "checkpoint");
     if (!r.code && text)
         member_get_text(&r, "signature", m.signature, sizeof(m.signature));
     if (r.code)
@@ -234,6 +237,7 @@ int message_plan_parse(const json_t *json, struct message_plan *ret,
         if (!m.text)
             return err_set(err, ERR_NO_MEMORY, "out of memory for a plan");
     }
+    m.checkpoint = json_incref((json_t *)checkpoint);
     *ret = m;
     return 0;
 }
@@ -242,4 +246,6 @@ void message_plan_done(struct message_plan *m)
 {
     free(m->text);
     m->text = NULL;
+    json_decref(m->checkpoint);
+    m->checkpoint = NULL;
 }

@@ -88,6 +88,8 @@ struct message_plan {
     bool cancel;
     enum message_state state;
     char *text; /* the signed plan's exact bytes, owned; NULL = none yet */
+    json_t *checkpoint; /* an object, owned: what an earlier attempt reported
+                           last; only engines look into it; NULL = none */
     char signature[MESSAGE_SIGNATURE_BYTES]; /* "" without text */
 };
 
@@ -99,6 +101,7 @@ enum message_report_kind {
     MESSAGE_STEP_FAILED,
     MESSAGE_LEAVING,
     MESSAGE_LOG,
+    MESSAGE_CHECKPOINT,
     MESSAGE_INVENTORY, /* of an unknown machine: of no task */
 };
 
@@ -120,7 +123,7 @@ struct message_report {
     char text[MESSAGE_TEXT_BYTES]; /* progress and log: text;
                                       step-failed: sentence; leaving: note */
     json_t *result; /* step-done, step-failed: object, owned; or NULL;
-                       inventory: object, owned */
+                       checkpoint, inventory: object, owned */
 };
 
 struct message_report_reply {

@@ -7,6 +7,7 @@ TESTS += $(image_system_tests)
 # Real clients against slipwayd in a network namespace.
 SYSTEM_TESTS += %D%/dhcp-clients.sh %D%/dhcp-conflict.sh \
 	%D%/dhcp-networks.sh %D%/dhcp-proxy.sh %D%/dhcp-relay.sh \
+	%D%/engine-checkpoint.sh \
 	%D%/engine-rendezvous.sh \
 	%D%/enrol-boot.sh \
 	%D%/link-lost.sh \

@@ -203,10 +203,18 @@ static void done(void *arg, int code, const char *sentence,
     loop_stop(w->loop);
 }
 
+static void checkpoint(void *arg, const void *data, size_t length)
+{
+    (void)arg;
+    assert_true(length >= 4);
+    assert_memory_equal(data, "SLC1", 4);
+}
+
 static const struct pipeline_client_handlers handlers = {
     .want_page = want_page,
     .progress = progress,
     .note = note,
+    .checkpoint = checkpoint,
     .done = done,
 };
 

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where a step's objects come from. */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/engine/action-host-parts.h"
+
+static void add_server(struct object_servers *servers, const char *address,
+                       size_t length, unsigned port)
+{
+    char *text = servers->text[servers->count];
+
+    (void)snprintf(text, sizeof(servers->text[0]), "%.*s:%u", (int)length,
+                   address, port);
+    servers->list[servers->count++] = text;
+}
+
+void action_object_servers(const struct action_host *host,
+                           struct object_servers *ret)
+{
+    const struct message_servers *known =
+        session_known_servers(host->spec.session);
+    const struct plan *plan = host->spec.plan;
+
+    ret->count = 0;
+    for (size_t i = 0; i < known->count; i++) {
+        const char *colon = strrchr(known->text[i], ':');
+        if (colon && known->http_port[i])
+            add_server(ret, known->text[i], (size_t)(colon - known->text[i]),
+                       known->http_port[i]);
+    }
+    for (size_t i = 0; known->http_port[0] == 0 && i < plan->server_count; i++)
+        add_server(ret, plan->servers[i].address,
+                   strlen(plan->servers[i].address),
+                   plan->servers[i].http_port);
+}
+
+void action_host_servers_changed(struct action_host *host)
+{
+    struct object_servers servers;
+
+    if (!host->pipeline)
+        return;
+    action_object_servers(host, &servers);
+    pipeline_client_servers(host->pipeline, servers.list, servers.count);
+}
