@@ -123,6 +123,7 @@ int host_add(struct cli *cli);
 int host_approve(struct cli *cli);
 int host_change(struct cli *cli);
 int host_inventory(struct cli *cli);
+int image_export(struct cli *cli);
 int image_gc(struct cli *cli);
 int image_import(struct cli *cli);
 int image_verify(struct cli *cli);

@@ -20,8 +20,9 @@ libslipwaycli_la_SOURCES = \
 	%D%/explain.c \
 	%D%/host.c %D%/host.h \
 	%D%/image.c \
-	%D%/inventory.c \
 	%D%/image-care.c \
+	%D%/image-export.c \
+	%D%/inventory.c \
 	%D%/output.c %D%/output.h \
 	%D%/profile.c \
 	%D%/progress.c %D%/progress.h \

@@ -27,7 +27,15 @@ struct transfer {
 static size_t on_body(char *data, size_t size, size_t count, void *arg)
 {
     struct transfer *t = arg;
+    long status = 0;
 
+    if (t->request->sink) {
+        (void)curl_easy_getinfo(t->cli->curl, CURLINFO_RESPONSE_CODE, &status);
+        if (status < 300)
+            return t->request->sink(t->request->sink_arg, data, size * count)
+                       ? size * count
+                       : 0;
+    }
     if (buf_append(&t->reply->text, data, size * count) != 0) {
         t->too_large = true;
         return 0;

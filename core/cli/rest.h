@@ -29,6 +29,10 @@ struct rest_request {
     const char *what; /* for the progress bar: "debian-12" */
     struct progress *bar; /* of all pieces together, of `total`; or NULL */
     uint64_t total;
+    /* Takes the bytes of a successful reply in place of rest_reply.text; false
+     * ends the transfer. */
+    bool (*sink)(void *arg, const char *data, size_t length);
+    void *sink_arg;
     bool quiet; /* failures are the caller's to say */
 };
 

@@ -210,6 +210,8 @@ static const struct option_spec import_options[] = {
     END_OPTIONS};
 static const struct option_spec verify_options[] = {
     {"all", NULL, "every image"}, END_OPTIONS};
+static const struct option_spec export_options[] = {
+    {"format", "raw", "of the file; raw when it is absent"}, END_OPTIONS};
 static const struct option_spec gc_options[] = {
     {"dry-run", NULL, "only say what would be freed"}, END_OPTIONS};
 static const struct option_spec start_options[] = {
@@ -287,6 +289,8 @@ const struct verb verbs[] = {
      import_options, image_import, A "images/{0}", image_object},
     {"image", "delete", "IMAGE", 1, 1, "delete one revision", NULL, cli_delete,
      A "images/{0}", NULL},
+    {"image", "export", "IMAGE FILE", 2, 2, "the plain content into a file",
+     export_options, image_export, A "images/{0}", NULL},
     {"image", "verify", "[IMAGE...]", 0, 5, "look for damage in what is stored",
      verify_options, image_verify, NULL, NULL},
     {"image", "gc", "", 0, 0, "remove what nothing names", gc_options, image_gc,

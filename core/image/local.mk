@@ -2,6 +2,7 @@
 libslipwaycore_la_SOURCES += \
 	%D%/checkpoint.c %D%/checkpoint.h \
 	%D%/device.c %D%/device.h \
+	%D%/export.c %D%/export.h \
 	%D%/frame.c %D%/frame.h \
 	%D%/import.c %D%/import.h \
 	%D%/import-journal.c %D%/import-journal.h \

@@ -110,10 +110,12 @@ static int open_record(struct image_reader *r,
     return rc;
 }
 
-static int load_chunk(struct image_reader *r, uint64_t chunk, struct err *err)
+/* The record of a chunk, and how many chunks of its run follow and include it;
+ * borrowed. */
+static int find_record(struct image_reader *r, uint64_t chunk,
+                       const struct index_record **ret, uint64_t *ret_left,
+                       struct err *err)
 {
-    if (r->chunk == chunk)
-        return 0;
     int rc = load_page(r, index_page_of(r->root, chunk), err);
     if (rc)
         return rc;
@@ -121,14 +123,42 @@ static int load_chunk(struct image_reader *r, uint64_t chunk, struct err *err)
     for (uint32_t i = 0; i < r->page->record_count; i++) {
         const struct index_record *record = &r->page->records[i];
         if (chunk < first + record->run) {
-            rc = open_record(r, record, index_chunk_bytes(r->root, chunk), err);
-            if (!rc)
-                r->chunk = chunk;
-            return rc;
+            *ret = record;
+            *ret_left = first + record->run - chunk;
+            return 0;
         }
         first += record->run;
     }
     return err_set(err, ERR_CORRUPT, "an index page ends too early");
+}
+
+int image_reader_hole(struct image_reader *r, uint64_t offset,
+                      uint64_t *ret_bytes, struct err *err)
+{
+    const struct index_record *record;
+    uint64_t left;
+    int rc = find_record(r, offset >> r->root->chunk_shift, &record, &left, err);
+    if (rc)
+        return rc;
+    uint64_t end = offset + (left << r->root->chunk_shift);
+    *ret_bytes = record->flags == INDEX_HOLE
+                     ? MIN(end, r->root->size_bytes) - offset
+                     : 0;
+    return 0;
+}
+
+static int load_chunk(struct image_reader *r, uint64_t chunk, struct err *err)
+{
+    const struct index_record *record;
+    uint64_t left;
+    if (r->chunk == chunk)
+        return 0;
+    int rc = find_record(r, chunk, &record, &left, err);
+    if (!rc)
+        rc = open_record(r, record, index_chunk_bytes(r->root, chunk), err);
+    if (!rc)
+        r->chunk = chunk;
+    return rc;
 }
 
 int image_reader_read(void *reader, void *data, size_t length, uint64_t offset,
@@ -180,6 +210,19 @@ static int check_record(struct image_reader *r,
     return err_set(err, ERR_CORRUPT,
                    "object %s does not hold what the index says",
                    digest_hex(&record->id.name, hex));
+}
+
+int image_reader_verified(struct image_reader *r, void *data, size_t length,
+                          uint64_t offset, struct err *err)
+{
+    const struct index_record *record;
+    uint64_t left;
+    int rc = find_record(r, offset >> r->root->chunk_shift, &record, &left, err);
+    if (!rc)
+        rc = check_record(r, record, length, err);
+    if (!rc)
+        memcpy(data, r->plain, length);
+    return rc;
 }
 
 /* Non-zero when it was cancelled. */

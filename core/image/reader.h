@@ -20,6 +20,12 @@ const struct index_root *image_reader_root(const struct image_reader *reader);
 /* A `partition_read`: exactly `length` bytes. */
 int image_reader_read(void *reader, void *data, size_t length, uint64_t offset,
                       struct err *err);
+/* So many bytes from the beginning of a chunk are holes; 0 = it has content. */
+int image_reader_hole(struct image_reader *reader, uint64_t offset,
+                      uint64_t *ret_bytes, struct err *err);
+/* One whole chunk from its beginning, compared with its plain digest too. */
+int image_reader_verified(struct image_reader *reader, void *data,
+                          size_t length, uint64_t offset, struct err *err);
 DEFINE_AUTO(image_reader, struct image_reader, image_reader_free)
 #define AUTO_IMAGE_READER __attribute__((cleanup(auto_image_reader)))
 

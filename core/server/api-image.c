@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "core/server/audit.h"
 #include "core/server/images.h"
 #include "core/server/route.h"
 #include "core/util/json.h"
@@ -168,6 +169,38 @@ void api_image_import(struct server *server, struct request *r)
         return;
     }
     request_upload(r, fd, upload_over, i);
+}
+
+/* The one GET that is written to the audit log: the content leaves the care of
+ * seal and tiers, with whatever secrets lie in it. */
+void api_image_export(struct server *server, struct request *r)
+{
+    struct err err = ERR_INIT;
+    int fd = -1;
+    const char *framed = request_query(r, "framed");
+    const struct image *image =
+        images_find(server->images, request_path_value(r, "id"));
+    if (!image) {
+        no_such_image(r);
+        return;
+    }
+    if (framed && strcmp(framed, "true") != 0 && strcmp(framed, "false") != 0) {
+        request_problem(r, "invalid", "framed is true or false");
+        return;
+    }
+    bool frames = framed && !strcmp(framed, "true");
+    int rc = audit_record(server->audit, request_actor(r),
+                          "GET /api/v1/images/{id}/content", image->id,
+                          json_pack("{s:s, s:s}", "request", request_id(r),
+                                    "remote", request_remote_address(r)),
+                          &err);
+    if (!rc)
+        rc = image_export_begin(server->images, image, frames, &fd, &err);
+    if (rc)
+        request_fail(r, &err);
+    else
+        request_reply_pipe(r, "application/octet-stream", fd,
+                           frames ? 0 : image->size_bytes);
 }
 
 static void delete_done(void *arg, const struct err *err)

@@ -27,6 +27,8 @@ void api_care_list(struct server *server, struct request *r);
 void api_care_start(struct server *server, struct request *r);
 void api_care_get(struct server *server, struct request *r);
 void api_care_end(struct server *server, struct request *r);
+/* GET /api/v1/images/{id}/content: its plain content, for admins only */
+void api_image_export(struct server *server, struct request *r);
 /* DELETE /api/v1/images/{id} */
 void api_image_delete(struct server *server, struct request *r);
 

@@ -254,6 +254,11 @@ static void on_roots(void *arg, json_t *digests, const struct err *err)
     struct care *care = arg;
     struct err local = ERR_INIT;
     care->gathering = false;
+    if (care->cares && !err &&
+        images_export_roots(care->cares->server->images, digests))
+        err = &local;
+    if (err == &local)
+        (void)err_set(&local, ERR_NO_MEMORY, "no memory to collect");
     if (!care->cares) {
         json_decref(digests);
         care_free(care);

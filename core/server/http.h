@@ -119,6 +119,11 @@ void request_reply_cached(struct request *r, const char *type,
 /* Sends `length` bytes of `fd` and closes it. */
 void request_reply_file(struct request *r, unsigned status, const char *type,
                         int fd, uint64_t length);
+/* Sends what comes from a pipe until its end, `length` bytes (0 = unknown,
+ * sent in chunks), and closes it.  The writer sees EPIPE when the client goes
+ * away. */
+void request_reply_pipe(struct request *r, const char *type, int fd,
+                        uint64_t length);
 /* An RFC 9457 document from the catalogue (problem.h), e.g. "not-found". */
 void request_problem(struct request *r, const char *problem,
                      const char *format, ...)

@@ -8,6 +8,7 @@
 #include "core/server/table.h"
 
 #define IMAGES_MAX_IMPORTS 4
+#define IMAGES_MAX_EXPORTS 4
 #define IMAGE_KEY_PREFIX "/v1/image/"
 #define IMAGE_KEY_BYTES (IMAGE_ID_BYTES + 16)
 
@@ -27,6 +28,8 @@ struct images {
     struct table table; /* struct image by id, deleted ones too */
     struct image_import *imports;
     unsigned import_count;
+    struct image_export *exports;
+    unsigned export_count;
     image_in_use *in_use;
     void *in_use_arg;
     struct image_load *load; /* a load that runs, or NULL */
@@ -45,7 +48,10 @@ void image_set_id(struct image *image);
 /* What is in the store. */
 json_t *image_document(const struct image *image);
 void image_key(const struct image *image, char out[IMAGE_KEY_BYTES]);
-/* For images_free: kills the workers of imports. */
+/* For images_free: kills the workers. */
 void image_imports_free(struct images *images);
+void image_exports_free(struct images *images);
+/* Appends the manifests that exports read. */
+int images_export_roots(const struct images *images, json_t *digests);
 
 #endif

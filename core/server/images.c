@@ -89,6 +89,7 @@ void images_free(struct images *images)
     if (!images)
         return;
     image_imports_free(images);
+    image_exports_free(images);
     if (images->load)
         images->load->images = NULL;
     for (size_t i = 0; i < images->table.count; i++)

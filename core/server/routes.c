@@ -141,6 +141,10 @@ const struct route routes[] = {
      .scope = SCOPE_OPERATOR, .flags = ROUTE_IF_MATCH,
      .handler = api_image_delete, .summary = "Delete one revision"},
 
+    {.method = "GET", .path = "/api/v1/images/{id}/content",
+     .scope = SCOPE_ADMIN, .handler = api_image_export, .query = "framed",
+     .reply_type = "application/octet-stream",
+     .summary = "The plain content of an image; audited"},
     {.method = "GET", .path = "/api/v1/uploads", .scope = SCOPE_VIEWER,
      .flags = ROUTE_LIST, .reply_schema = "upload-list",
      .handler = api_upload_list,

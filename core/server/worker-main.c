@@ -6,6 +6,7 @@
 #include <sys/prctl.h>
 
 #include "core/server/care-worker.h"
+#include "core/server/export-worker.h"
 #include "core/server/front-door.h"
 #include "core/server/import-worker.h"
 #include "core/server/transport-worker.h"
@@ -17,6 +18,7 @@ static const struct {
     int (*run)(void);
 } kinds[] = {
     {"care", care_worker_main},
+    {"export", export_worker_main},
     {"http", front_door_main},
     {"import", import_worker_main},
     {"transport", transport_worker_main},
