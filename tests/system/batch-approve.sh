@@ -6,7 +6,7 @@
 # ones, and each of those is refused by itself.
 . "${top_srcdir:-.}/tests/lib/functions.sh"
 . "$top_srcdir/tests/lib/engine.sh"
-requires curl jq
+requires curl jq script
 
 server_init
 server_start
@@ -29,13 +29,20 @@ code () {
 start () { slipway task start check --hosts "$1" --yes --json | jq -r .id; }
 
 engines=()
-for n in 1 2 3 4; do
+for n in 1 2 3 4 5; do
   api POST /hosts "{\"name\":\"lab-$n\",\"macs\":[\"52:54:00:00:01:0$n\"]}" > /dev/null
 done
 add_profile check '[{"action":"inventory"}]'
 batch=$(start 'lab-[1-3]')
 other=$(start lab-4)
 for n in 1 2 3 4; do machine "$n"; done
+# typed BATCH LINES...: the command line on a terminal, with a person at it.
+typed () {
+  local batch=$1
+  shift
+  export SLIPWAY_SERVER=https://$server_address:$tls_port SLIPWAY_CA=$state/site/ca.pem SLIPWAY_TOKEN_FILE=$state/admin-token
+  printf '%s\n' "$@" | script -qec "$run slipway batch approve $batch" /dev/null | tr -d '\r' > "$TEST_DIR/said"
+}
 
 not_ok "without a list and a terminal nothing is done" slipway batch approve "$batch"
 printf '# read off the screens\n%s\n\nwrong wrong wrong wrong\n%s\n%s\n' "$(code 1)" "$(code 2)" "$(code 4)" > "$TEST_DIR/codes"
@@ -63,7 +70,18 @@ slipway batch approve "$other" --codes "$TEST_DIR/codes" --yes > "$TEST_DIR/said
 like "$(cat "$TEST_DIR/said")" "1 approved, 3 refused" "the same list approves the other batch's machine only"
 not_ok "a batch that is not there" slipway batch approve 0123456789abcdef0123456789abcdef --codes "$TEST_DIR/codes" --yes
 
+last=$(start lab-5)
+machine 5
+typed "$last" "$(code 5)" "" n
+like "$(cat "$TEST_DIR/said")" 'one a line' "on a terminal it asks for the codes"
+like "$(cat "$TEST_DIR/said")" 'Approve this machine. \[y/N\]' "and whether they are to be approved"
+is "$(api GET /pending-hosts | jq '.items | length')" 1 "a no approves nothing"
+typed "$last" "$(code 5)" "" y
+like "$(cat "$TEST_DIR/said")" '1 approved, 0 refused' "a yes does"
+wait "${engines[5]}"
+is $? 0 "and the machine does its task"
+
 audit () { slipway audit list --json | jq "[.. | objects | select(.action? == \"batch.approve\" and .detail.state == \"$1\")] | length"; }
-is "$(audit approved)" 4 "the audit log has every approval"
+is "$(audit approved)" 5 "the audit log has every approval"
 is "$(audit refused)" 8 "and every refusal"
 done_testing

@@ -8,7 +8,7 @@
 . "$top_srcdir/tests/lib/lab.sh"
 . "$top_srcdir/tests/lib/site.sh"
 requires_root
-requires ip busybox jq
+requires curl ip busybox jq
 
 # machine_up NAME MAC [ADDRESS]: a machine of its own on the bridge.
 machine_up () {
@@ -70,6 +70,11 @@ ok "it gets an address all the same" udhcpc one
 like "$(bound)" "^$lab_network\.1[0-9][0-9]$" "from the pool"
 is "$(event "$lab_network.42" holder_mac)" 52:54:00:cc:00:05 "and the event names who has its own"
 is "$(lease "$(bound)" host_name)" lab-one "the list of leases names the host"
+
+# A page may begin after an address whose lease went away meanwhile.
+page=$(in_lab curl -s --cacert "$SLIPWAY_CA" -H "Authorization: Bearer $(cat "$SLIPWAY_TOKEN_FILE")" \
+  "$SLIPWAY_SERVER/api/v1/leases?limit=1&after=$lab_network.149")
+is "$(json "$page" '.items[0].address')" "$lab_network.150" "leases are listed from any address on"
 
 # Released: udhcpc -R tells the server when it is asked to end.
 : > "$SCRIPT_OUT"
