@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/cli/output.h"
+#include "core/cli/qcow2.h"
 #include "core/cli/rest.h"
 #include "core/util/bytes.h"
 #include "core/util/file.h"
@@ -21,6 +22,7 @@
 
 struct receiving {
     int fd;
+    struct qcow2_writer *qcow2; /* NULL = raw */
     uint8_t header[HEADER_BYTES];
     size_t header_length;
     uint64_t offset; /* of the next byte of the piece */
@@ -50,10 +52,18 @@ static int take_header(struct receiving *r)
         return 0;
     r->offset = offset;
     r->whole = !length;
+    if (r->whole && r->qcow2)
+        return qcow2_finish(r->qcow2, &r->err);
     if (r->whole && ftruncate(r->fd, (off_t)offset) != 0)
         return err_set_errno(&r->err, ERR_IO, errno,
                              "the file cannot be made as long as the image");
     return 0;
+}
+
+static int write_bytes(struct receiving *r, const char *data, size_t length)
+{
+    return r->qcow2 ? qcow2_write(r->qcow2, data, length, r->offset, &r->err)
+                    : file_pwrite_all(r->fd, data, length, r->offset, &r->err);
 }
 
 static int take_bytes(struct receiving *r, const char *data, size_t length)
@@ -64,7 +74,7 @@ static int take_bytes(struct receiving *r, const char *data, size_t length)
 
         memcpy(r->sentence + r->sentence_length, data, some);
         r->sentence_length += some;
-    } else if (file_pwrite_all(r->fd, data, length, r->offset, &r->err) != 0) {
+    } else if (write_bytes(r, data, length) != 0) {
         return r->err.code;
     } else {
         r->offset += length;
@@ -124,7 +134,8 @@ static int judge(struct receiving *r, int code, const char *path)
     return code;
 }
 
-static int receive(struct cli *cli, struct receiving *r, const char *path)
+static int receive(struct cli *cli, struct receiving *r, const char *path,
+                   bool qcow2)
 {
     AUTO_FREE char *base = cli_path(cli, cli->verb->path);
     AUTO_FREE char *url = NULL;
@@ -139,6 +150,10 @@ static int receive(struct cli *cli, struct receiving *r, const char *path)
     rest_reply_done(&image);
     if (code != 0)
         return code;
+    if (qcow2)
+        r->qcow2 = qcow2_writer_new(r->fd, r->total, &r->err);
+    if (qcow2 && !r->qcow2)
+        return cli_fail(EXIT_FAILED, "%s", r->err.text);
     if (asprintf(&url, "%s/content?framed=true", base) < 0) {
         url = NULL;
         return cli_fail(EXIT_FAILED, "no memory is left");
@@ -159,10 +174,10 @@ int image_export(struct cli *cli)
     struct receiving r = {.fd = -1};
     int code;
 
-    if (format && strcmp(format, "raw") != 0)
+    if (format && strcmp(format, "raw") != 0 && strcmp(format, "qcow2") != 0)
         return cli_fail(EXIT_USAGE,
-                        "images are exported raw only: 'qemu-img convert' "
-                        "makes every other format of that");
+                        "images are exported raw or as qcow2: 'qemu-img "
+                        "convert' makes every other format of that");
     if (asprintf(&part, "%s.part", path) < 0) {
         part = NULL;
         return cli_fail(EXIT_FAILED, "no memory is left");
@@ -172,7 +187,8 @@ int image_export(struct cli *cli)
     if (r.fd < 0)
         return cli_fail(EXIT_FAILED, "'%s' cannot be made: %s", part,
                         err_errno_text(errno));
-    code = receive(cli, &r, path);
+    code = receive(cli, &r, path, format && strcmp(format, "qcow2") == 0);
+    qcow2_writer_free(r.qcow2);
     (void)close(r.fd);
     if (code == 0 && rename(part, path) != 0)
         code = cli_fail(EXIT_FAILED, "'%s' cannot get its name: %s", path,

@@ -26,6 +26,7 @@ libslipwaycli_la_SOURCES = \
 	%D%/output.c %D%/output.h \
 	%D%/profile.c \
 	%D%/progress.c %D%/progress.h \
+	%D%/qcow2.c %D%/qcow2.h \
 	%D%/range.c %D%/range.h \
 	%D%/rest.c %D%/rest-internal.h %D%/rest.h \
 	%D%/rest-follow.c \

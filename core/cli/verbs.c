@@ -211,7 +211,7 @@ static const struct option_spec import_options[] = {
 static const struct option_spec verify_options[] = {
     {"all", NULL, "every image"}, END_OPTIONS};
 static const struct option_spec export_options[] = {
-    {"format", "raw", "of the file; raw when it is absent"}, END_OPTIONS};
+    {"format", "raw|qcow2", "of the file; raw when it is absent"}, END_OPTIONS};
 static const struct option_spec gc_options[] = {
     {"dry-run", NULL, "only say what would be freed"}, END_OPTIONS};
 static const struct option_spec start_options[] = {

@@ -3,7 +3,7 @@
 # What is exported is what was imported, holes included; damage, a lost client
 # and a token that is too small.  No root, no network but loopback.
 . "${top_srcdir:-.}/tests/lib/functions.sh"
-requires curl jq cmp
+requires curl jq cmp qemu-img
 
 cat > "$TEST_DIR/slipwayd.json" <<JSON
 {"state_dir": "$TEST_DIR/state", "address": "127.0.0.1", "ports": {"tls": 0, "http": 0}}
@@ -32,13 +32,17 @@ slipway image import disk "$image" > /dev/null 2>&1
 slipway image export disk "$TEST_DIR/out" > "$TEST_DIR/log" 2>&1
 is "$? $(cat "$TEST_DIR/log")" "0 " "an image is exported"
 ok "and is what was imported" cmp "$image" "$TEST_DIR/out"
+slipway image export --format qcow2 disk "$TEST_DIR/out.qcow2" > "$TEST_DIR/log" 2>&1
+is "$? $(cat "$TEST_DIR/log")" "0 " "as qcow2 too"
+ok "which QEMU finds without fault" qemu-img check -q "$TEST_DIR/out.qcow2"
+ok "and identical" qemu-img compare -q -f raw -F qcow2 "$image" "$TEST_DIR/out.qcow2"
 ok "its holes are holes" [ "$(du -k "$TEST_DIR/out" | cut -f1)" -lt 40000 ]
 is "$(api "$url/images/disk/content" | sha256sum)" "$(sha256sum < "$image")" "without frames it is the same bytes"
 head -c 777 "$image" > "$TEST_DIR/small"
 slipway image import --kind blob blob "$TEST_DIR/small" > /dev/null 2>&1
 slipway image export blob "$TEST_DIR/out" > /dev/null 2>&1
 ok "a blob of odd length too" cmp "$TEST_DIR/small" "$TEST_DIR/out"
-is "$(api "$url/audit?limit=1000" | jq -r '[.items[] | select(.action == "GET /api/v1/images/{id}/content")] | length')" 3 "each export is in the audit log"
+is "$(api "$url/audit?limit=1000" | jq -r '[.items[] | select(.action == "GET /api/v1/images/{id}/content")] | length')" 4 "each export is in the audit log"
 
 api -H 'Content-Type: application/json' "$url/tokens" --data '{"name": "op", "scope": "operator"}' | jq -r .token > "$TEST_DIR/op-token"
 SLIPWAY_TOKEN_FILE=$TEST_DIR/op-token slipway image export disk "$TEST_DIR/refused" > "$TEST_DIR/log" 2>&1
@@ -46,7 +50,7 @@ is $? 5 "an operator may not"
 not_ok "and gets no file" test -e "$TEST_DIR/refused"
 slipway image export nothing "$TEST_DIR/refused" > /dev/null 2>&1
 is $? 3 "an image that is not there is said"
-slipway image export --format qcow2 disk "$TEST_DIR/refused" > /dev/null 2>&1
+slipway image export --format vhdx disk "$TEST_DIR/refused" > /dev/null 2>&1
 is $? 2 "another format is refused"
 
 # A client that goes away ends its worker.
