@@ -130,6 +130,7 @@ int image_verify(struct cli *cli);
 int profile_add(struct cli *cli);
 int profile_replace(struct cli *cli);
 int profile_show(struct cli *cli);
+int secret_set(struct cli *cli);
 int status_show(struct cli *cli);
 int task_show(struct cli *cli);
 int task_start(struct cli *cli);

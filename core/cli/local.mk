@@ -31,6 +31,7 @@ libslipwaycli_la_SOURCES = \
 	%D%/rest.c %D%/rest-internal.h %D%/rest.h \
 	%D%/rest-follow.c \
 	%D%/settings.c %D%/settings.h \
+	%D%/secret.c \
 	%D%/status.c \
 	%D%/task.c \
 	%D%/token.c \

@@ -160,6 +160,18 @@ static const struct column token_object[] = {{"token", "token", COLUMN_TEXT},
                                              {"name", "name", COLUMN_TEXT},
                                              {"scope", "scope", COLUMN_TEXT},
                                              END};
+static const struct column secret_columns[] = {
+    {"NAME", "name", COLUMN_TEXT},
+    {"TIER", "min_tier", COLUMN_TEXT},
+    {"CHANGED", "changed_s", COLUMN_TIME},
+    {"BY", "by", COLUMN_TEXT},
+    END};
+static const struct column secret_object[] = {
+    {"secret", "name", COLUMN_TEXT},
+    {"needs tier", "min_tier", COLUMN_TEXT},
+    {"changed", "changed_s", COLUMN_TIME},
+    {"by", "by", COLUMN_TEXT},
+    END};
 static const struct column lease_columns[] = {
     {"ADDRESS", "address", COLUMN_TEXT}, {"MAC", "mac", COLUMN_TEXT},
     {"HOST", "host_name", COLUMN_TEXT},  {"STATE", "state", COLUMN_TEXT},
@@ -231,6 +243,9 @@ static const struct option_spec task_list_options[] = {
 static const struct option_spec token_options[] = {
     {"scope", "viewer|operator|admin", "what it may do"},
     {"expires", "TIME", "from now: 30d; never when absent"},
+    END_OPTIONS};
+static const struct option_spec secret_options[] = {
+    {"min-tier", "network|console", "machines below do not get it; console"},
     END_OPTIONS};
 static const struct option_spec follow_options[] = {
     {"after", "ID", "also the kept events after this one"}, END_OPTIONS};
@@ -361,6 +376,12 @@ const struct verb verbs[] = {
      A "uploads", upload_columns},
     {"upload", "delete", "ID", 1, 1, "give an upload up", NULL, cli_delete,
      A "uploads/{0}", NULL},
+    {"secret", "list", "", 0, 0, "secrets, without their values", NULL, cli_list,
+     A "secrets", secret_columns},
+    {"secret", "set", "NAME", 1, 1, "keep a value, read from standard input",
+     secret_options, secret_set, A "secrets/{0}", secret_object},
+    {"secret", "delete", "NAME", 1, 1, "forget a secret", NULL, cli_delete,
+     A "secrets/{0}", NULL},
     {"lease", "list", "", 0, 0, "DHCP leases", NULL, cli_list, A "leases",
      lease_columns},
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/profile/secret.h"
 #include "core/util/buf.h"
 #include "core/util/json.h"
 
@@ -11,7 +12,14 @@
 
 bool expand_needed(const char *text)
 {
-    return strstr(text, "{{") != NULL;
+    char name[SECRET_NAME_BYTES];
+    for (const char *at = text; (at = strstr(at, "{{"));) {
+        const char *rest;
+        if (secret_find(at, name, &rest) != at)
+            return true;
+        at = rest;
+    }
+    return false;
 }
 
 /* The variable's value, or NULL with `err`. */
@@ -24,7 +32,7 @@ static const char *value_of(const char *name, const struct expand_host *host,
     } known[] = {
         {"host.id", host->id},     {"host.name", host->name},
         {"host.uuid", host->uuid}, {"host.mac", host->mac},
-        {"host.arch", host->arch},
+        {"host.arch", host->arch}, {"host.address", host->address},
     };
     const char *value = NULL;
     size_t i = 0;
@@ -42,8 +50,8 @@ static const char *value_of(const char *name, const struct expand_host *host,
     if (i == ARRAY_LENGTH(known)) {
         (void)err_set(err, ERR_INVALID,
                       "'{{%s}}' is an unknown variable; there are host.id, "
-                      "host.name, host.uuid, host.mac, host.arch and "
-                      "host.labels.NAME",
+                      "host.name, host.uuid, host.mac, host.address, "
+                      "host.arch, host.labels.NAME and secret.NAME",
                       name);
         return NULL;
     }
@@ -55,6 +63,16 @@ static const char *value_of(const char *name, const struct expand_host *host,
         return NULL;
     }
     return value;
+}
+
+/* A value must not become a variable itself: a label could name a secret. */
+static int check_value(const char *name, const char *value, struct err *err)
+{
+    return strstr(value, "{{") ? err_set(err, ERR_INVALID,
+                                         "the value of '{{%s}}' holds '{{', "
+                                         "which it must not",
+                                         name)
+                               : 0;
 }
 
 /* Copies what stands between the braces, without spaces around it. */
@@ -86,13 +104,19 @@ int expand_text(const char *text, const struct expand_host *host,
             break;
         }
         const char *close = strstr(open, "}}");
+        const char *rest;
         char name[80];
+        if (secret_find(open, name, &rest) == open) {
+            buf_append(&out, at, (size_t)(rest - at));
+            at = rest; /* it stays until the plan is handed out */
+            continue;
+        }
         if (!close)
             return err_set(err, ERR_INVALID, "'{{' has no '}}' after it");
         if (take_name(open + 2, close, name, err))
             return ERR_INVALID;
         const char *value = value_of(name, host, err);
-        if (!value)
+        if (!value || check_value(name, value, err))
             return ERR_INVALID;
         buf_append(&out, at, (size_t)(open - at));
         buf_append_text(&out, value);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Variables in a profile: {{host.name}}, {{host.id}}, {{host.uuid}},
- * {{host.mac}}, {{host.arch}}, {{host.labels.NAME}}.  Pure. */
+ * {{host.mac}}, {{host.arch}}, {{host.address}}, {{host.labels.NAME}}.  Secrets
+ * stay as they are (core/profile/secret.h).  Pure. */
 #ifndef CORE_PROFILE_EXPAND_H
 #define CORE_PROFILE_EXPAND_H
 
@@ -14,10 +15,11 @@ struct expand_host {
     const char *uuid; /* "" = not known */
     const char *mac;  /* its first, "" = not known */
     const char *arch; /* "" = not known */
+    const char *address; /* reserved for it, "" = none */
     const json_t *labels;
 };
 
-/* True when the text holds a variable. */
+/* True when the text holds a variable that is no secret. */
 bool expand_needed(const char *text);
 /* The text with its variables replaced; the caller frees it.  An unknown
  * variable, or one without a value, is an error that names it. */

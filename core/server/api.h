@@ -26,6 +26,9 @@ api_handler api_plugin_list, api_plugin_get, api_plugin_enable,
     api_plugin_disable;
 /* api-engine.c */
 api_handler api_engine_list, api_engine_file, api_engine_publish;
+/* api-secret.c */
+api_handler api_secret_list, api_secret_get, api_secret_put, api_secret_delete;
+
 /* api-token.c */
 api_handler api_token_list, api_token_create, api_token_delete;
 

@@ -13,6 +13,7 @@
 #include "core/server/images.h"
 #include "core/server/keep.h"
 #include "core/server/policy.h"
+#include "core/server/secret.h"
 #include "core/server/session.h"
 #include "core/server/site.h"
 #include "core/util/log.h"
@@ -108,6 +109,18 @@ static int image(void *arg, const char *reference, const char *kind,
     *ret_manifest = found->manifest;
     snprintf(ret_min_tier, 16, "%s", found->min_tier);
     return 0;
+}
+
+static const char *secret_least(void *arg, const char *name)
+{
+    const struct deployment *d = arg;
+    return secrets_tier(d->server->secrets, name);
+}
+
+static char *secret_open(void *arg, const char *name, struct err *err)
+{
+    const struct deployment *d = arg;
+    return secrets_open(d->server->secrets, name, err);
 }
 
 static void keep(void *arg, const json_t *content, deploy_kept *done,
@@ -224,6 +237,8 @@ static void fill_table(struct deployment *d)
         .action_digest = action_digest,
         .transport_known = transport_known,
         .image = image,
+        .secret_tier = secret_least,
+        .secret_value = secret_open,
         .keep = keep,
         .fetch = fetch,
     };

@@ -49,6 +49,10 @@ struct deploy {
     int (*image)(void *arg, const char *reference, const char *kind,
                  struct digest *ret_manifest, char ret_min_tier[16],
                  struct err *err);
+    /* The lowest tier that may have a secret, borrowed; NULL = there is no such
+     * one.  Its value, which the caller wipes and frees; NULL with err. */
+    const char *(*secret_tier)(void *arg, const char *name);
+    char *(*secret_value)(void *arg, const char *name, struct err *err);
     /* Keeps a JSON object (borrowed) and fetches it again. */
     void (*keep)(void *arg, const json_t *content, deploy_kept *done,
                  void *done_arg);

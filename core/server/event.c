@@ -56,6 +56,7 @@ static const struct event_explanation explanations[] = {
     {"image-damaged", "verifying found damage in what is stored of an image"},
     {"image-deleted", "an image was deleted"},
     {"profile-changed", "a profile was created, replaced or deleted"},
+    {"secret-changed", "a secret was set or deleted"},
     {"token-created", "a REST token was made"},
     {"token-deleted", "a REST token was revoked"},
     {"task-state", "a task went into another state"},

@@ -79,6 +79,7 @@ libslipwayserver_la_SOURCES = \
 	%D%/sandbox-calls.h \
 	%D%/schema.c %D%/schema.h \
 	%D%/schema-builtin.c \
+	%D%/secret.c %D%/secret.h \
 	%D%/serve.c %D%/serve.h \
 	%D%/serve-dhcp.c \
 	%D%/serve-host.c %D%/serve-host.h \
@@ -147,6 +148,7 @@ libslipwayserver_la_SOURCES += \
 	%D%/api-batch.c %D%/api-deploy.h \
 	%D%/api-content.c \
 	%D%/api-enrol.c \
+	%D%/api-secret.c \
 	%D%/api-session.c \
 	%D%/api-task.c \
 	%D%/batch.c %D%/batch.h \
@@ -161,6 +163,7 @@ libslipwayserver_la_SOURCES += \
 	%D%/task-life.c \
 	%D%/task-plan.c %D%/task-plan.h \
 	%D%/task-record.c \
+	%D%/task-secret.c %D%/task-secret.h \
 	%D%/task-start.c \
 	%D%/ticket.c %D%/ticket.h \
 	%D%/enrol.c %D%/enrol.h \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading the state at start, one step after the other: tokens, plugins,
- * engine builds, images, then hosts, tasks and sessions.
+ * Reading the state at start, one step after the other: tokens, secrets,
+ * plugins, engine builds, images, then hosts, tasks and sessions.
  */
 #include "core/server/serve-internal.h"
 
@@ -15,6 +15,7 @@
 #include "core/server/images.h"
 #include "core/server/plugins.h"
 #include "core/server/publish.h"
+#include "core/server/secret.h"
 #include "core/server/token.h"
 #include "core/server/uploads.h"
 #include "core/util/log.h"
@@ -41,6 +42,19 @@ static void on_token(void *arg, const struct store_doc *doc,
                           doc->key + strlen(TOKEN_KEY_PREFIX), doc->json,
                           &why) < 0)
         log_warn("the token '%s' is not used: %s", doc->key, why.text);
+}
+
+static void on_secret(void *arg, const struct store_doc *doc,
+                      const struct err *err)
+{
+    struct serve *serve = arg;
+    struct err why = ERR_INIT;
+    if (!doc)
+        next(serve, err);
+    else if (secrets_apply(serve->server.secrets,
+                           doc->key + strlen(SECRET_KEY_PREFIX), doc->json,
+                           &why) < 0)
+        log_warn("'%s' is not used: %s", doc->key, why.text);
 }
 
 static void on_plugin(void *arg, const struct store_doc *doc,
@@ -78,6 +92,11 @@ static void on_engine(void *arg, const struct store_doc *doc,
 static void load_tokens(struct serve *serve)
 {
     store_each(serve->server.store, TOKEN_KEY_PREFIX, on_token, serve);
+}
+
+static void load_secrets(struct serve *serve)
+{
+    store_each(serve->server.store, SECRET_KEY_PREFIX, on_secret, serve);
 }
 
 static void load_plugins(struct serve *serve)
@@ -131,8 +150,8 @@ static void load_deployments(struct serve *serve)
 }
 
 static void (*const steps[])(struct serve *serve) = {
-    load_tokens, load_plugins, load_engines, load_images, load_uploads,
-    load_deployments,
+    load_tokens, load_secrets, load_plugins, load_engines,
+    load_images, load_uploads, load_deployments,
 };
 
 static void next(void *arg, const struct err *err)

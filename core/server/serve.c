@@ -26,6 +26,7 @@
 #include "core/server/publish.h"
 #include "core/server/route.h"
 #include "core/server/schema.h"
+#include "core/server/secret.h"
 #include "core/server/serve-internal.h"
 #include "core/server/session.h"
 #include "core/server/site.h"
@@ -131,6 +132,9 @@ static int make_small_parts(struct serve *serve, uid_t owner, struct err *err)
     server->tokens = tokens_new(err);
     if (!server->tokens)
         return ERR_NO_MEMORY;
+    server->secrets = secrets_new(&server->site->secret, err);
+    if (!server->secrets)
+        return err->code;
     server->registry = registry_new(server->config->plugin_dir, owner, err);
     if (!server->registry)
         return err->code;
@@ -294,6 +298,7 @@ static void take_apart(struct serve *serve)
     audit_close(server->audit);
     registry_free(server->registry);
     events_free(server->events);
+    secrets_free(server->secrets);
     tokens_free(server->tokens);
     openapi_free(server->openapi);
     schemas_free(server->schemas);

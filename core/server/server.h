@@ -24,6 +24,7 @@ struct openapi;    /* openapi.h: the interface's own description */
 struct pool;
 struct published;  /* publish.h: engine builds */
 struct registry;   /* core/plugin/registry.h: enabled plugins */
+struct secrets;    /* secret.h: values that profiles name */
 struct sessions;   /* session.h: connected engines */
 struct schemas;    /* schema.h: of requests and replies */
 struct site;       /* site.h: keys and secrets */
@@ -48,6 +49,7 @@ struct server {
     struct uploads *uploads;
     struct cares *cares;
     struct tokens *tokens;
+    struct secrets *secrets;
     struct tasks *tasks;
     struct sessions *sessions;
     struct deployment *deployment;

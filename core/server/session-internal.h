@@ -6,6 +6,7 @@
 #include "core/server/enrol.h"
 #include "core/server/session.h"
 #include "core/server/table.h"
+#include "core/server/task-secret.h"
 
 struct session_poll {
     struct session *session;
@@ -22,6 +23,7 @@ struct session_private {
     uint64_t connection; /* of its newest report; 0 = none */
     uint64_t seen; /* newest seq of reports that are not state */
     char code[MESSAGE_NAME_BYTES]; /* once it was asked for */
+    struct task_filled filled; /* its plan with secrets, in memory only */
 };
 
 struct sessions {

@@ -316,6 +316,9 @@ void session_report(struct sessions *sessions, struct session *session,
                             .reported = reported,
                             .arg = arg};
     json_incref(r->report.result);
+    const struct task *task = session_task(session);
+    if (task)
+        task_secret_redact(sessions->deploy, task->now.profile, &r->report);
     memcpy(r->session, session->id, sizeof(r->session));
     if (strcmp(report->session, session->id) != 0 ||
         strcmp(report->task, session->task) != 0) {

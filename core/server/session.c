@@ -66,6 +66,7 @@ void session_free(struct session *session)
     if (session->private_data->poll)
         poll_free(session->private_data->poll);
     loop_timer_cancel(session->private_data->forget);
+    task_secret_forget(&session->private_data->filled);
     json_decref(session->facts);
     free(session->private_data);
     free(session);
@@ -201,6 +202,28 @@ static void renew_plan(struct sessions *sessions, struct task *task)
         json_pack("{s:s, s:s}", "text", again, "signature", signature);
 }
 
+/* The plan of a running task as this session may have it: with its secrets. */
+static void give_plan(const struct session *session, struct task *task,
+                      struct message_plan *ret)
+{
+    struct sessions *sessions = session->private_data->sessions;
+    struct task_filled *filled = &session->private_data->filled;
+    const char *text = task_plan_text(task->now.plan);
+    const char *signature = task_plan_signature(task->now.plan);
+    struct err err = ERR_INIT;
+    if (task_secret_in(text)) {
+        if (task_secret_fill(sessions->deploy, text, signature, filled, &err)) {
+            task_fail(sessions->tasks, task, "secret", "%s", err.text);
+            return;
+        }
+        text = filled->text;
+        signature = filled->signature;
+    }
+    ret->state = MESSAGE_READY;
+    ret->text = (char *)text; /* borrowed */
+    snprintf(ret->signature, sizeof(ret->signature), "%s", signature);
+}
+
 static void compose_answer(const struct session *session,
                            struct message_plan *ret)
 {
@@ -215,10 +238,7 @@ static void compose_answer(const struct session *session,
     ret->cancel = task->now.state == TASK_CANCELLING;
     if (task->now.state == TASK_RUNNING || task->now.state == TASK_CANCELLING) {
         renew_plan(sessions, task);
-        ret->state = MESSAGE_READY;
-        ret->text = (char *)task_plan_text(task->now.plan); /* borrowed */
-        snprintf(ret->signature, sizeof(ret->signature), "%s",
-                 task_plan_signature(task->now.plan));
+        give_plan(session, task, ret);
         ret->checkpoint = task->checkpoint; /* borrowed */
     }
 }

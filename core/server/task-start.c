@@ -8,6 +8,7 @@
 #include "core/profile/expand.h"
 #include "core/profile/match.h"
 #include "core/server/task-internal.h"
+#include "core/server/task-secret.h"
 #include "core/util/json.h"
 #include "core/util/log.h"
 
@@ -109,6 +110,7 @@ static int expand(const struct task_start *start, struct profile **ret,
         .uuid = host->uuid,
         .mac = host->mac_count ? host->macs[0] : "",
         .arch = host->arch,
+        .address = host->reserved_address,
         .labels = host->labels,
     };
     return expand_profile(start->profile, &values, ret, err);
@@ -133,6 +135,8 @@ static int prepare(struct tasks *tasks, const struct task_start *start,
         code = expand(start, &ret->profile, err);
     if (!code)
         code = profile_check(ret->profile, &world, err);
+    if (!code)
+        code = task_secret_check(deploy, ret->profile, start->host, err);
     for (uint32_t i = 0; !code && i < ret->profile->step_count; i++)
         code = resolve_step(tasks, ret, start->host, i, err);
     return code;

@@ -89,6 +89,23 @@ static int image(void *arg, const char *reference, const char *kind,
     return 0;
 }
 
+/* One secret, whose tier a test may change. */
+static const char *secret_least(void *arg, const char *name)
+{
+    const struct world *w = arg;
+    return w->secret_value && !strcmp(name, WORLD_SECRET) ? w->secret_tier
+                                                          : NULL;
+}
+
+static char *secret_open(void *arg, const char *name, struct err *err)
+{
+    const struct world *w = arg;
+    if (w->secret_value && !strcmp(name, WORLD_SECRET))
+        return strdup(w->secret_value);
+    (void)err_set(err, ERR_NOT_FOUND, "there is no secret '%s'", name);
+    return NULL;
+}
+
 static void keep(void *arg, const json_t *content, deploy_kept *done,
                  void *done_arg)
 {
@@ -222,6 +239,8 @@ void world_new(struct world *w, uint64_t seed)
         .action_digest = action_digest,
         .transport_known = transport_known,
         .image = image,
+        .secret_tier = secret_least,
+        .secret_value = secret_open,
         .keep = keep,
     };
     world_boot(w);

@@ -16,6 +16,7 @@
 
 #define WORLD_MAC "52:54:00:00:00:01"
 #define WORLD_UUID "11223344-5566-7788-99aa-bbccddeeff00"
+#define WORLD_SECRET "root-password"
 #define WORLD_ADDRESS "10.0.0.100"
 
 struct world {
@@ -40,6 +41,8 @@ struct world {
     json_t *audits;    /* array of actions */
     json_t *kept;      /* what deploy.keep was given: an array */
     char min_tier[16]; /* of the image */
+    const char *secret_value; /* of WORLD_SECRET; NULL = there is none */
+    const char *secret_tier;
     bool ready;
 };
 

@@ -45,6 +45,8 @@ EXTRA_DIST += tests/lib/rest.sh tests/lib/cutting-relay tests/lib/rest-contract
 
 dist_check_SCRIPTS += %D%/engine-build.sh
 TESTS += %D%/engine-build.sh
+dist_check_SCRIPTS += %D%/secrets.sh
+TESTS += %D%/secrets.sh
 dist_check_SCRIPTS += %D%/task-deploy.sh
 TESTS += %D%/task-deploy.sh
 dist_check_SCRIPTS += %D%/http-port.sh

@@ -395,6 +395,12 @@ tests_unit_test_seed_SOURCES = %D%/test-seed.c \
 tests_unit_test_seed_LDADD = $(UNIT_LIBS)
 tests_unit_test_seed_CFLAGS = $(UNIT_CFLAGS)
 
+check_PROGRAMS += %D%/test-secret
+TESTS += %D%/test-secret
+tests_unit_test_secret_SOURCES = %D%/test-secret.c $(DEPLOY_WORLD)
+tests_unit_test_secret_LDADD = libslipwayserver.la $(UNIT_LIBS)
+tests_unit_test_secret_CFLAGS = $(UNIT_CFLAGS)
+
 check_PROGRAMS += %D%/test-session
 TESTS += %D%/test-session
 tests_unit_test_session_SOURCES = %D%/test-session.c $(DEPLOY_WORLD)

@@ -133,7 +133,7 @@ static void test_variables(void **state)
     (void)state;
     struct err err = ERR_INIT;
     AUTO_JSON *labels = json_pack("{s:s}", "room", "12");
-    struct expand_host host = {"0123", "lab-01", "", "", "x86-uefi", labels};
+    struct expand_host host = {"0123", "lab-01", "", "", "x86-uefi", "", labels};
     char *text = NULL;
     assert_int_equal(expand_text("{{host.name}}.{{ host.labels.room }}x", &host,
                                  &text, &err),
