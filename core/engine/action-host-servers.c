@@ -15,6 +15,19 @@ static void add_server(struct object_servers *servers, const char *address,
     servers->list[servers->count++] = text;
 }
 
+/* The one that the session has comes first: it can be reached, while another
+ * of the list may be the same server's address on somebody else's network. */
+static size_t nearest(const struct action_host *host,
+                      const struct message_servers *known)
+{
+    const char *own = session_server(host->spec.session);
+
+    for (size_t i = 0; i < known->count; i++)
+        if (strcmp(known->text[i], own) == 0)
+            return i;
+    return 0;
+}
+
 void action_object_servers(const struct action_host *host,
                            struct object_servers *ret)
 {
@@ -23,7 +36,8 @@ void action_object_servers(const struct action_host *host,
     const struct plan *plan = host->spec.plan;
 
     ret->count = 0;
-    for (size_t i = 0; i < known->count; i++) {
+    for (size_t k = 0; k < known->count; k++) {
+        size_t i = (nearest(host, known) + k) % known->count;
         const char *colon = strrchr(known->text[i], ':');
         if (colon && known->http_port[i])
             add_server(ret, known->text[i], (size_t)(colon - known->text[i]),

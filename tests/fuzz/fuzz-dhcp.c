@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Packets for the DHCP server, from parsing to the reply, in a simulated
- * network.  The input is a sequence of packets: one byte (even: port 67, odd:
- * 4011), two bytes of length, the packet.
+ * network.  The input is a sequence of packets: one byte (bit 0: to port 67 or
+ * 4011; bit 1 of the first: the server is a proxy), two bytes of length, the
+ * packet.
  */
 #include "core/util/bytes.h"
 #include "tests/unit/dhcp-world.h"
@@ -14,7 +15,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct world w;
     struct station s;
     struct cursor c = cursor_on(data, size);
-    world_start(&w, 1, 2);
+    world_prepare(&w, 1, 2);
+    if (size > 0 && data[0] & 2)
+        w.config.mode = DHCP_MODE_PROXY;
+    world_serve(&w);
     w.ticket = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQ";
     station_open(&s, &w, 7, "10.0.0.60", 68);
     for (int i = 0; i < 16 && cursor_left(&c) > 3; i++) {
