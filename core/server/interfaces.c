@@ -93,16 +93,14 @@ static int bind_to_one(int fd, unsigned index, struct err *err)
  * One socket for several interfaces: a filter in the kernel lets through what
  * came in by one of them, IP_PKTINFO tells by which.
  */
-int interfaces_restrict(const struct interfaces *interfaces, int fd,
-                        struct err *err)
+int interfaces_filter(const struct interfaces *interfaces, int fd,
+                      struct err *err)
 {
     struct sock_filter code[CONFIG_MAX_INTERFACES + 3];
     size_t n = 0;
     size_t count = interfaces->count;
     if (interfaces->list[0].index == 0)
         return 0;
-    if (count == 1)
-        return bind_to_one(fd, interfaces->list[0].index, err);
     code[n++] = (struct sock_filter)BPF_STMT(
         BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_IFINDEX));
     for (size_t i = 0; i < count; i++)
@@ -119,4 +117,12 @@ int interfaces_restrict(const struct interfaces *interfaces, int fd,
         return err_set_errno(err, ERR_IO, errno, "it cannot be bound to %zu "
                              "interfaces", count);
     return 0;
+}
+
+int interfaces_restrict(const struct interfaces *interfaces, int fd,
+                        struct err *err)
+{
+    if (interfaces->count == 1 && interfaces->list[0].index != 0)
+        return bind_to_one(fd, interfaces->list[0].index, err);
+    return interfaces_filter(interfaces, fd, err);
 }

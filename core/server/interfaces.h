@@ -22,8 +22,11 @@ struct interfaces {
 int interfaces_find(const struct config *config, struct interfaces *ret,
                     struct err *err);
 
-/* Makes a socket hear these interfaces only.  Needs CAP_NET_RAW when it is
- * one. */
+/* Makes a socket hear these interfaces only, by a filter in the kernel. */
+int interfaces_filter(const struct interfaces *interfaces, int fd,
+                      struct err *err);
+/* The same for a socket that is not bound to a port yet: a single interface
+ * is bound, so that the port stays free on the others.  Needs CAP_NET_RAW. */
 int interfaces_restrict(const struct interfaces *interfaces, int fd,
                         struct err *err);
 

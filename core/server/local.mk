@@ -89,6 +89,7 @@ libslipwayserver_la_SOURCES = \
 	%D%/site.c %D%/site.h \
 	%D%/site-ca.c %D%/site-ca.h \
 	%D%/sockets.c %D%/sockets.h \
+	%D%/sockets-passed.c %D%/sockets-passed.h \
 	%D%/store.c %D%/store.h \
 	%D%/store-care.c \
 	%D%/store-internal.h \

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "core/server/sockets-passed.h"
 #include "core/util/macros.h"
 
 #define BACKLOG 512
@@ -15,6 +16,7 @@
 
 struct one_socket {
     const char *what; /* for sentences: "DHCP" */
+    const char *name; /* when it is passed to us: "dhcp" */
     int type;
     uint16_t port;
     bool broadcast;
@@ -37,13 +39,12 @@ static void enlarge_queue(int fd)
         (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
 }
 
-static int open_one(const struct one_socket *spec,
+static int open_new(const struct one_socket *spec,
                     const struct interfaces *interfaces, int *ret_fd,
-                    uint16_t *ret_port, struct err *err)
+                    struct err *err)
 {
     struct sockaddr_in address = {.sin_family = AF_INET,
                                   .sin_port = htons(spec->port)};
-    socklen_t length = sizeof(address);
     AUTO_CLOSE int fd =
         socket(AF_INET, spec->type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0 || set_flag(fd, SO_REUSEADDR) < 0 ||
@@ -57,6 +58,26 @@ static int open_one(const struct one_socket *spec,
                              "port %u for %s cannot be opened (ports below "
                              "1024 need root; is another server using it?)",
                              spec->port, spec->what);
+    *ret_fd = TAKE_FD(fd);
+    return 0;
+}
+
+/* The socket that was passed under this name, or a new one. */
+static int open_one(const struct one_socket *spec,
+                    const struct interfaces *interfaces,
+                    struct passed_sockets *passed, int *ret_fd,
+                    uint16_t *ret_port, struct err *err)
+{
+    struct sockaddr_in address;
+    socklen_t length = sizeof(address);
+    AUTO_CLOSE int fd = -1;
+    int code = passed_sockets_take(passed, spec->name, spec->type, &fd, err);
+    if (code == 0 && fd >= 0 && spec->boot)
+        code = interfaces_filter(interfaces, fd, err);
+    else if (code == 0 && fd < 0)
+        code = open_new(spec, interfaces, &fd, err);
+    if (code != 0)
+        return code;
     if (spec->type == SOCK_DGRAM)
         enlarge_queue(fd);
     if (spec->type == SOCK_STREAM && listen(fd, BACKLOG) < 0)
@@ -106,19 +127,25 @@ int sockets_open(const struct config *config, struct sockets *ret,
     struct sockets s = {.tls = -1, .http = -1, .dhcp = -1, .pxe = -1,
                         .tftp = -1, .icmp = -1, .arp = -1};
     const struct one_socket specs[] = {
-        {"HTTPS", SOCK_STREAM, want->tls, false, false},
-        {"HTTP", SOCK_STREAM, want->http, false, false},
-        {"DHCP", SOCK_DGRAM, want->dhcp, true, true},
-        {"PXE", SOCK_DGRAM, want->pxe, true, true},
-        {"TFTP", SOCK_DGRAM, want->tftp, false, true},
+        {"HTTPS", "https", SOCK_STREAM, want->tls, false, false},
+        {"HTTP", "http", SOCK_STREAM, want->http, false, false},
+        {"DHCP", "dhcp", SOCK_DGRAM, want->dhcp, true, true},
+        {"PXE", "pxe", SOCK_DGRAM, want->pxe, true, true},
+        {"TFTP", "tftp", SOCK_DGRAM, want->tftp, false, true},
     };
     int *const fds[] = {&s.tls, &s.http, &s.dhcp, &s.pxe, &s.tftp};
     uint16_t *const ports[] = {&s.ports.tls, &s.ports.http, &s.ports.dhcp,
                                &s.ports.pxe, &s.ports.tftp};
     size_t count = config->has_dhcp ? ARRAY_LENGTH(specs) : 2;
-    int code = interfaces_find(config, &s.interfaces, err);
+    struct passed_sockets passed;
+    int code = passed_sockets_read(&passed, err);
+    if (code == 0)
+        code = interfaces_find(config, &s.interfaces, err);
     for (size_t i = 0; code == 0 && i < count; i++)
-        code = open_one(&specs[i], &s.interfaces, fds[i], ports[i], err);
+        code = open_one(&specs[i], &s.interfaces, &passed, fds[i], ports[i],
+                        err);
+    int unused = passed_sockets_done(&passed, code == 0 ? err : NULL);
+    code = code ? code : unused;
     if (code != 0) {
         sockets_close(&s);
         return code;

@@ -49,5 +49,5 @@ dist_check_SCRIPTS += %D%/secrets.sh
 TESTS += %D%/secrets.sh
 dist_check_SCRIPTS += %D%/task-deploy.sh
 TESTS += %D%/task-deploy.sh
-dist_check_SCRIPTS += %D%/http-port.sh
-TESTS += %D%/http-port.sh
+dist_check_SCRIPTS += %D%/http-port.sh %D%/sockets-passed.sh
+TESTS += %D%/http-port.sh %D%/sockets-passed.sh
