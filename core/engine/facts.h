@@ -29,7 +29,7 @@
  *   machine "x86_64"
  * Ids are hexadecimal digits as the buses have them, without names: those
  * come from the server's databases (core/server/device-names.h), which know
- * newer devices than an engine and would be an eighth of its download.
+ * newer devices than an engine and would be half a megabyte of its download.
  * `root` goes before /sys and /proc ("" = this machine).  NULL = no memory.
  */
 json_t *facts_collect(const char *root, const struct disk_list *disks,

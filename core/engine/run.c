@@ -15,6 +15,7 @@
 
 #define FACTS_MAX_BYTES (1024 * 1024)
 #define SECTOR_DEFAULT_BYTES 512
+#define OWN_DISKS_PROBE_MS 10000
 
 struct run {
     struct seam seam; /* seam_real, but for the clock */
@@ -28,6 +29,7 @@ struct run {
         uint32_t sector_bytes;
     } disks[16];
     size_t disk_count;
+    bool own_disks;
     uint32_t sector_bytes; /* for the disks that follow */
     int64_t clock_s;       /* 0 = the real one */
     struct rendezvous_port port;
@@ -43,6 +45,8 @@ static const char usage[] =
     "address\n"
     "  --sector-bytes N    sector size of the disks that follow (512)\n"
     "  --disk FILE         a plain file as a disk; may be repeated\n"
+    "  --own-disks         the machine's own disks too; nothing may write "
+    "them\n"
     "  --facts FILE        inventory as JSON (default: this machine's)\n"
     "  --patience TIME     how long to look for a server (10m)\n"
     "  --clock-s N         let the clock say this many seconds since 1970\n"
@@ -116,6 +120,9 @@ static int take_option(struct run *run, int option, const char *text)
         code = num_parse_u64(text, 512, 65536, &number, &err);
         run->sector_bytes = (uint32_t)number;
         break;
+    case 'o':
+        run->own_disks = true;
+        break;
     case 'd':
         return add_disk(run, text);
     case 'f':
@@ -148,6 +155,7 @@ static int take_options(struct run *run, int argc, char **argv)
         {"interface", required_argument, NULL, 'i'},
         {"sector-bytes", required_argument, NULL, 'b'},
         {"disk", required_argument, NULL, 'd'},
+        {"own-disks", no_argument, NULL, 'o'},
         {"facts", required_argument, NULL, 'f'},
         {"patience", required_argument, NULL, 'p'},
         {"clock-s", required_argument, NULL, 'c'},
@@ -179,6 +187,17 @@ static int put_disks(struct run *run, struct err *err)
     return 0;
 }
 
+/* As read-only ones: this process is no machine that is being deployed. */
+static int find_own_disks(struct run *run, struct err *err)
+{
+    struct disk_list *disks = &run->target.disks;
+    int code = disks_scan("", OWN_DISKS_PROBE_MS, disks, err);
+
+    for (size_t i = 0; code == 0 && i < disks->count; i++)
+        disks->disks[i].read_only = true;
+    return code;
+}
+
 static int prepare(struct run *run, struct err *err)
 {
     struct target *target = &run->target;
@@ -192,6 +211,8 @@ static int prepare(struct run *run, struct err *err)
     }
     if (trust_load(target->trust_path, &run->trust, err) < 0)
         return ERR_INVALID;
+    if (run->own_disks && find_own_disks(run, err) < 0)
+        return ERR_IO;
     for (size_t i = 0; i < run->disk_count; i++)
         if (disks_add_file(&target->disks, run->disks[i].path,
                            run->disks[i].sector_bytes, err) < 0)

@@ -4,10 +4,13 @@
 #include <string.h>
 
 #include "core/server/api-deploy.h"
+#include "core/server/config.h"
 #include "core/server/deploy.h"
+#include "core/server/device-names.h"
 #include "core/server/route.h"
 #include "core/server/task.h"
 #include "core/util/num.h"
+#include "core/util/pool.h"
 
 #define TASK_KEY_PREFIX "/v1/task/"
 
@@ -161,18 +164,26 @@ static void fetched(void *arg, json_t *content, const struct err *err)
         request_reply(r, 200, json_incref(content), 0);
 }
 
+/* Where the result of a step is kept; NULL after saying that there is none. */
+static const json_t *find_result(struct listing *l, const json_t *document,
+                                 uint64_t step)
+{
+    const json_t *entry =
+        json_array_get(json_object_get(document, "steps"), step);
+    const json_t *reference = json_object_get(entry, "result");
+    if (!reference)
+        request_problem(l->r, "not-found", "that step has no result%s",
+                        entry ? " yet" : ": there is no such step");
+    return reference;
+}
+
 static void reply_result(struct listing *l, const json_t *document,
                          uint64_t step)
 {
     const struct deploy *deploy = deploy_table(l->server);
-    const json_t *entry =
-        json_array_get(json_object_get(document, "steps"), step);
-    const json_t *reference = json_object_get(entry, "result");
+    const json_t *reference = find_result(l, document, step);
     if (reference)
         deploy->fetch(deploy->arg, reference, fetched, l->r);
-    else
-        request_problem(l->r, "not-found", "that step has no result%s",
-                        entry ? " yet" : ": there is no such step");
 }
 
 static void got_result(void *arg, const struct store_doc *doc,
@@ -195,6 +206,44 @@ void api_task_result(struct server *server, struct request *r)
     (void)read_task(server, r, request_path_value(r, "id"), got_result);
 }
 
+/* An inventory that gets the names of its devices, in the pool. */
+struct naming {
+    struct server *server;
+    struct request *r;
+    json_t *inventory;
+};
+
+static void add_names(void *arg)
+{
+    struct naming *n = arg;
+    device_names_add(n->inventory, n->server->config->device_names_dir);
+}
+
+static void on_named(void *arg)
+{
+    struct naming *n = arg;
+    request_reply(n->r, 200, n->inventory, 0);
+    free(n);
+}
+
+/* With too much to do, or without memory, it goes without the names. */
+static void fetched_inventory(void *arg, json_t *content, const struct err *err)
+{
+    struct listing *l = arg;
+    struct naming *n = err ? NULL : calloc(1, sizeof(*n));
+    if (n) {
+        *n = (struct naming){l->server, l->r, json_deep_copy(content)};
+        if (!n->inventory || pool_submit(l->server->pool, add_names, on_named,
+                                         n) != 0) {
+            json_decref(n->inventory);
+            free(TAKE(n));
+        }
+    }
+    if (!n)
+        fetched(l->r, content, err);
+    free(l);
+}
+
 static void got_inventory(void *arg, const struct store_doc *doc,
                           const struct err *err)
 {
@@ -203,13 +252,18 @@ static void got_inventory(void *arg, const struct store_doc *doc,
         host_find_any(l->server->hosts, request_path_value(l->r, "id"));
     const json_t *where =
         host ? json_object_get(host->facts, "inventory") : NULL;
+    const struct deploy *deploy = deploy_table(l->server);
+    const json_t *reference = NULL;
     if (err)
         request_fail(l->r, err);
     else
-        reply_result(
+        reference = find_result(
             l, doc->json,
             (uint64_t)json_integer_value(json_object_get(where, "step")));
-    free(l);
+    if (reference)
+        deploy->fetch(deploy->arg, reference, fetched_inventory, l);
+    else
+        free(l);
 }
 
 void api_host_inventory(struct server *server, struct request *r)

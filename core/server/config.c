@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/server/device-names.h"
 #include "core/util/macros.h"
 
 #define MAX_CONFIG_BYTES (64 * 1024)
@@ -168,6 +169,8 @@ static int read_config(struct config *config, const json_t *root,
         take_path(&r, "plugin_dir",
                   from_environment("SLIPWAY_PLUGIN_DIR", PKGLIBDIR "/plugins"));
     config->boot_dir = boot_dir(&r);
+    config->device_names_dir =
+        take_path(&r, "device_names_dir", DEVICE_NAMES_DIR);
     read_dock_macs(&r, config);
     read_log(&r, config);
     read_debug(&r, config);
@@ -187,7 +190,8 @@ int config_load(const char *path, struct config **ret_config, struct err *err)
     if (code == 0 &&
         (!config->path || !config->state_dir || !config->address ||
          !config->store_plugin || !config->store_location ||
-         !config->plugin_dir || !config->boot_dir))
+         !config->plugin_dir || !config->boot_dir ||
+         !config->device_names_dir))
         code = err_set(err, ERR_NO_MEMORY, "no memory for the configuration");
     if (code != 0) {
         config_free(config);
@@ -210,6 +214,7 @@ void config_free(struct config *config)
     free(config->store_location);
     free(config->plugin_dir);
     free(config->boot_dir);
+    free(config->device_names_dir);
     free(config->dock_macs);
     free(config);
 }

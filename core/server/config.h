@@ -73,6 +73,7 @@ struct config {
     char *plugin_dir;     /* default: $SLIPWAY_PLUGIN_DIR, then PKGLIBDIR */
     char *boot_dir;       /* shipped boot files; default:
                              $SLIPWAY_DATA_DIR/boot, then PKGDATADIR/boot */
+    char *device_names_dir; /* of pci.ids and usb.ids (device-names.h) */
     /* Addresses of docks and network dongles, which go from machine to
      * machine and so name none. */
     char (*dock_macs)[IDENTITY_MAC_BYTES];

@@ -154,6 +154,7 @@ libslipwayserver_la_SOURCES += \
 	%D%/api-task.c \
 	%D%/batch.c %D%/batch.h \
 	%D%/deploy.c %D%/deploy.h \
+	%D%/device-names.c %D%/device-names.h \
 	%D%/keep.c %D%/keep.h \
 	%D%/host.c %D%/host-change.c %D%/host-internal.h %D%/host.h \
 	%D%/host-record.c %D%/host-record.h \

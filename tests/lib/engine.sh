@@ -139,5 +139,14 @@ approve () {
   code=$(sed -n "s/.*slipway host approve [^ ]* '\(.*\)'.*/\1/p" "$TEST_DIR/engine.err")
   api POST /hosts/lab-01/approve "{\"code\":\"$code\"}" > /dev/null
 }
+# valid_inventory FILE: it is what profiles/schema/inventory.json says.
+valid_inventory () {
+  python3 - "$top_srcdir/profiles/schema/inventory.json" "$1" << 'PY'
+import json, sys
+import jsonschema
+schema, inventory = (json.load(open(path)) for path in sys.argv[1:3])
+jsonschema.Draft202012Validator(schema).validate(inventory)
+PY
+}
 engine_end () { wait "$engine_pid"; engine_status=$?; }
 screen () { tr '\r' '\n' < "$TEST_DIR/engine.err"; }

@@ -11,6 +11,7 @@ SYSTEM_TESTS += %D%/dhcp-clients.sh %D%/dhcp-conflict.sh \
 	%D%/engine-checkpoint.sh \
 	%D%/engine-rendezvous.sh \
 	%D%/enrol-boot.sh \
+	%D%/inventory-compare.sh %D%/inventory-lldp.sh \
 	%D%/link-lost.sh \
 	%D%/plugins-switching.sh \
 	%D%/privileges.sh \

@@ -256,6 +256,12 @@ tests_unit_test_dhcp_LDADD = libslipwayserver.la $(UNIT_LIBS)
 tests_unit_test_dhcp_CPPFLAGS = $(AM_CPPFLAGS) -DPLUGIN_VERSION='"$(PACKAGE_VERSION)"'
 tests_unit_test_dhcp_CFLAGS = $(UNIT_CFLAGS)
 
+check_PROGRAMS += %D%/test-device-names
+TESTS += %D%/test-device-names
+tests_unit_test_device_names_SOURCES = %D%/test-device-names.c
+tests_unit_test_device_names_LDADD = libslipwayserver.la $(UNIT_LIBS)
+tests_unit_test_device_names_CFLAGS = $(UNIT_CFLAGS)
+
 check_PROGRAMS += %D%/test-dhcp-boot
 TESTS += %D%/test-dhcp-boot
 tests_unit_test_dhcp_boot_SOURCES = %D%/test-dhcp-boot.c $(DHCP_WORLD)

@@ -59,7 +59,7 @@ static void test_everything(void **state)
         "\"router\": \"192.0.2.254\", \"dns\": [\"192.0.2.53\"], \"domain\": "
         "\"lab\", \"lease_time\": \"10m\"}, \"store\": {\"plugin\": "
         "\"other\", \"location\": \"x\"}, \"plugin_dir\": \"/p\", "
-        "\"boot_dir\": \"/b\", \"log\": {\"level\": \"debug\", \"format\": "
+        "\"boot_dir\": \"/b\", \"device_names_dir\": \"/n\", \"log\": {\"level\": \"debug\", \"format\": "
         "\"json\"}, \"dock_macs\": [\"00-50-B6-00-00-01\"]}";
     struct config *config;
     struct err err = ERR_INIT;
@@ -75,6 +75,7 @@ static void test_everything(void **state)
     assert_int_equal(config->interface_count, 1);
     assert_string_equal(config->interfaces[0].name, "br0");
     assert_string_equal(config->boot_dir, "/b");
+    assert_string_equal(config->device_names_dir, "/n");
     assert_int_equal(config->dock_mac_count, 1);
     assert_string_equal(config->dock_macs[0], "00:50:b6:00:00:01");
     assert_int_equal(config->log_format, LOG_FORMAT_JSON);
