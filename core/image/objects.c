@@ -135,8 +135,9 @@ static void put_back(int parent_fd, const char *folder, const char *gone)
     char from[OBJECTS_PATH_BYTES];
     char to[OBJECTS_PATH_BYTES];
     size_t length = strlen(gone) - strlen(OBJECTS_GONE);
-    (void)snprintf(from, sizeof(from), "%s/%s", folder, gone);
-    (void)snprintf(to, sizeof(to), "%.2s/%.*s", gone, (int)length, gone);
+    (void)snprintf(from, sizeof(from), "%.3s/%.80s", folder, gone);
+    (void)snprintf(to, sizeof(to), "%.2s/%.*s", gone,
+                   (int)MIN(length, (size_t)80), gone);
     (void)renameat(parent_fd, from, parent_fd, to);
 }
 
