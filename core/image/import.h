@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The importer: reads a raw image from a descriptor to its end, or a disk from
- * its source, and leaves its objects and index in the store.  Compresses, hashes
- * and seals on several threads, keeps at most five chunks for each thread in
- * memory, and does not store chunks of zeros.  On failure nothing names what was stored so far.
+ * its source, and leaves its objects and index in the store.  Compresses,
+ * hashes and seals on several threads, keeps at most five chunks for each
+ * thread in memory, and does not store chunks of zeros.  On failure nothing
+ * names what was stored so far.
  */
 #ifndef CORE_IMAGE_IMPORT_H
 #define CORE_IMAGE_IMPORT_H

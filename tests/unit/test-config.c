@@ -59,7 +59,8 @@ static void test_everything(void **state)
         "\"router\": \"192.0.2.254\", \"dns\": [\"192.0.2.53\"], \"domain\": "
         "\"lab\", \"lease_time\": \"10m\"}, \"store\": {\"plugin\": "
         "\"other\", \"location\": \"x\"}, \"plugin_dir\": \"/p\", "
-        "\"boot_dir\": \"/b\", \"device_names_dir\": \"/n\", \"log\": {\"level\": \"debug\", \"format\": "
+        "\"boot_dir\": \"/b\", \"device_names_dir\": \"/n\", \"log\": "
+        "{\"level\": \"debug\", \"format\": "
         "\"json\"}, \"dock_macs\": [\"00-50-B6-00-00-01\"]}";
     struct config *config;
     struct err err = ERR_INIT;
