@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # ./autogen.sh          generates configure
-# ./autogen.sh demo     installs what is missing, builds, deploys a machine
+# ./autogen.sh demo     installs what is missing, builds, deploys a machine;
+#                       FIRMWARE=bios behind it: one with a BIOS
 # ./autogen.sh check    installs what is missing, builds, runs the tests
 set -e
 cd "$(dirname "$0")"

@@ -24,7 +24,7 @@ deploy_profile () {
   cat > "$TEST_DIR/profile.json" <<EOF
 {
   "name": "debian",
-  "match": {"arch": ["x86-uefi"]},
+  "match": {"arch": ["x86-$lab_firmware"]},
   "transport": ["unicast"],
   "steps": [
     {"action": "inventory"}, $further

@@ -100,6 +100,12 @@ requires_cache () {
   done
 }
 
+# requires_plugin KIND NAME: that this build has it.
+requires_plugin () {
+  compgen -G "$top_builddir/plugins-built/*/$1/$2.so" > /dev/null ||
+    skip_all "the plugin $2 is not part of this build"
+}
+
 # wait_line FILE PATTERN SECONDS: until a line of the file matches.
 wait_line () {
   : >> "$1"

@@ -31,6 +31,18 @@ site_install () {
   PATH=$site_prefix/bin:$site_prefix/sbin:$PATH
 }
 
+# site_install_i686: the engine and the plugins for 32-bit machines beside ours,
+# cross-compiled from the sysroot of the cache.
+site_install_i686 () {
+  local prefix=${site_prefix#"$site/root"} stage=$TEST_DIR/i686-root
+  mkdir -p "$TEST_DIR/i686" "$SLIPWAY_LIBEXEC_DIR/i686"
+  (cd "$TEST_DIR/i686" && "$top_srcdir/tests/lib/configure-i686" "$top_srcdir" "$SLIPWAY_CACHE/sysroot-i386" \
+    --quiet --prefix="$prefix" && make -s -j"$(nproc)" all && make -s install DESTDIR="$stage") > "$TEST_DIR/i686.log" 2>&1 ||
+    { tail -n 5 "$TEST_DIR/i686.log" >&2; return 1; }
+  cp -R "$stage$prefix/lib/slipway/plugins/i686" "$SLIPWAY_PLUGIN_DIR/" &&
+    cp "$stage$prefix/libexec/slipway"/slipway-* "$SLIPWAY_LIBEXEC_DIR/i686/"
+}
+
 site_configure () {
   cat > "$site/slipwayd.json" <<EOF
 {
@@ -58,8 +70,10 @@ site_kill () {
   wait "$slipwayd_pid" 2> /dev/null || true
 }
 
+# site_up [i686]: with i686 also what 32-bit machines need.
 site_up () {
   site_install && site_configure || return 1
+  [ "${1:-}" != i686 ] || site_install_i686 || return 1
   in_lab slipwayd init --config "$site/slipwayd.json" > "$TEST_DIR/init.log" 2>&1 ||
     { cat "$TEST_DIR/init.log" >&2; return 1; }
   at_exit 'stop "$slipwayd_pid"'
@@ -73,4 +87,9 @@ slipway () { in_lab "$site_prefix/bin/slipway" "$@"; }
 
 site_engine () {
   slipway engine build --kernel-package "$SLIPWAY_CACHE/linux-image.deb" "$@"
+}
+
+site_engine_i686 () {
+  slipway engine build --arch i686 --kernel-package "$SLIPWAY_CACHE/linux-image-i686.deb" \
+    --sysroot "$SLIPWAY_CACHE/sysroot-i386" "$@"
 }

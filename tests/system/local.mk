@@ -31,8 +31,8 @@ engine_system_tests = \
 dist_check_SCRIPTS += $(engine_system_tests)
 TESTS += $(engine_system_tests)
 EXTRA_DIST += tests/lib/engine.sh
-dist_check_SCRIPTS += %D%/cli-completion.sh %D%/cli.sh
-TESTS += %D%/cli-completion.sh %D%/cli.sh
+dist_check_SCRIPTS += %D%/boot-scripts.sh %D%/cli-completion.sh %D%/cli.sh
+TESTS += %D%/boot-scripts.sh %D%/cli-completion.sh %D%/cli.sh
 rest_system_tests = \
 	%D%/event-resume.sh \
 	%D%/rest-api.sh \

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 VM_TESTS += \
+	%D%/bios-deploy.sh \
 	%D%/proxy-boot.sh \
 	%D%/uefi-deploy.sh \
 	%D%/uefi-kexec.sh
