@@ -72,7 +72,7 @@ upload "${digest:0:60}0000"; problem invalid 422 "a file that is not what it say
 upload 123; problem invalid 422 "a name that is no digest"
 upload "$digest"
 is "$status" 201 "a file is uploaded"
-is "$(ls "$state/boot")" "$digest" "nothing is left of the other"
+is "$(find "$state/boot" -size +1M -printf '%f\n')" "$digest" "nothing is left of the other"
 send POST /api/v1/engines "$(build "${trust:0:60}0000" 2500000 "$digest")"
 problem invalid 422 "a build with another trust file"
 send POST /api/v1/engines "$(build "$trust" 2500001 "$digest")"

@@ -217,7 +217,8 @@ if SERVER
 DEPLOY_WORLD = tests/lib/deploy-world.c tests/lib/deploy-world.h \
 	tests/lib/memory-store.c tests/lib/memory-store.h
 
-DHCP_WORLD = %D%/dhcp-world.c %D%/dhcp-world.h plugins/arch/x86-uefi/x86-uefi.c
+DHCP_WORLD = %D%/dhcp-world.c %D%/dhcp-world.h \
+	plugins/arch/x86-uefi/loader.c plugins/arch/x86-uefi/x86-uefi.c
 
 check_PROGRAMS += %D%/test-audit
 TESTS += %D%/test-audit
@@ -467,9 +468,9 @@ tests_unit_test_x86_bios_bare_CFLAGS = $(UNIT_CFLAGS)
 check_PROGRAMS += %D%/test-x86-uefi
 TESTS += %D%/test-x86-uefi
 tests_unit_test_x86_uefi_SOURCES = %D%/test-x86-uefi.c \
-	plugins/arch/x86-uefi/x86-uefi.c
+	plugins/arch/x86-uefi/loader.c plugins/arch/x86-uefi/x86-uefi.c
 tests_unit_test_x86_uefi_LDADD = $(UNIT_LIBS)
-tests_unit_test_x86_uefi_CPPFLAGS = $(AM_CPPFLAGS) -DPLUGIN_VERSION='"$(PACKAGE_VERSION)"'
+tests_unit_test_x86_uefi_CPPFLAGS = $(AM_CPPFLAGS) -DWITH_IPXE -DPLUGIN_VERSION='"$(PACKAGE_VERSION)"'
 tests_unit_test_x86_uefi_CFLAGS = $(UNIT_CFLAGS)
 
 endif

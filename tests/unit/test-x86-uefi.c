@@ -16,7 +16,10 @@ struct notes {
     char options[64]; /* "60=9 43=4 " */
     char file[64];
     char sentence[160];
-    const char *engine;
+    const char *engine;      /* file of any role */
+    const char *boot_loader; /* the machine's label */
+    const char *user_class;
+    char text[400];
 };
 
 static int note_option(const struct slipway_boot_writer *writer, uint32_t code,
@@ -42,8 +45,31 @@ static const char *find_engine(const struct slipway_boot_writer *writer,
 {
     const struct notes *n = writer->private_data;
     assert_string_equal(machine, "x86_64");
-    assert_string_equal(role, "engine");
+    assert_true(n->boot_loader || n->user_class || !strcmp(role, "engine"));
     return n->engine;
+}
+
+static const char *find_label(const struct slipway_boot_writer *writer,
+                              const char *name)
+{
+    const struct notes *n = writer->private_data;
+    return strcmp(name, "boot-loader") ? NULL : n->boot_loader;
+}
+
+static int note_text(const struct slipway_boot_writer *writer, const char *text)
+{
+    struct notes *n = writer->private_data;
+    size_t at = strlen(n->text);
+    (void)snprintf(n->text + at, sizeof(n->text) - at, "%s", text);
+    return 0;
+}
+
+static const char *find_command_line(const struct slipway_boot_writer *writer,
+                                     const char *machine)
+{
+    (void)writer;
+    assert_string_equal(machine, "x86_64");
+    return "quiet";
 }
 
 static int note_failure(const struct slipway_boot_writer *writer, int code,
@@ -64,9 +90,14 @@ static int answer_to(struct notes *n, uint32_t intent, uint32_t proxy,
         .boot_file = note_file,
         .engine_file = find_engine,
         .fail = note_failure,
+        .label = find_label,
     };
     const struct slipway_boot_request request = {.size = sizeof(request),
                                                  .class_id = class_id,
+                                                 .user_class =
+                                                     n->user_class
+                                                         ? n->user_class
+                                                         : "",
                                                  .proxy = proxy};
     const struct slipway_boot_intent what = {.size = sizeof(what),
                                              .intent = intent,
@@ -158,6 +189,56 @@ static void what_is_not_there_is_said(void **state)
     assert_string_equal(n.file, "");
 }
 
+static void a_label_chooses_the_way_through_ipxe(void **state)
+{
+    struct notes n = {.engine = "x", .boot_loader = "ipxe"};
+    (void)state;
+    assert_int_equal(answer(&n, SLIPWAY_INTENT_ENGINE, 0), 0);
+    assert_string_equal(n.file, "snponly.efi");
+    assert_int_equal(answer(&n, SLIPWAY_INTENT_LOCAL, 0), 0);
+    assert_string_equal(n.file, "local-x64.efi");
+    n.user_class = "slipway";
+    assert_int_equal(answer(&n, SLIPWAY_INTENT_ENGINE, 0), 0);
+    assert_string_equal(n.file,
+                        "http://10.0.0.1:7080/boot/x86-uefi-engine.ipxe");
+    assert_int_equal(answer(&n, SLIPWAY_INTENT_LOCAL, 0), 0);
+    assert_string_equal(n.file, "http://10.0.0.1:7080/boot/x86-uefi-disk.ipxe");
+    n.boot_loader = "grub";
+    assert_int_equal(answer(&n, SLIPWAY_INTENT_ENGINE, 0), SLIPWAY_EINVAL);
+    assert_non_null(strstr(n.sentence, "boot-loader"));
+}
+
+static void the_kernel_asks_for_the_initramfs_by_name(void **state)
+{
+    struct notes n = {.engine = "x", .user_class = "slipway"};
+    const struct slipway_boot_writer writer = {
+        .size = sizeof(writer),
+        .private_data = &n,
+        .engine_file = find_engine,
+        .text = note_text,
+        .fail = note_failure,
+        .engine_command_line = find_command_line,
+    };
+    (void)state;
+    assert_int_equal(PLUGIN.render("x86-uefi-engine.ipxe", &writer), 0);
+    assert_string_equal(n.text,
+                        "#!ipxe\n"
+                        "echo Slipway: loading the engine\n"
+                        "kernel x initrd=x quiet || goto failed\n"
+                        "initrd x || goto failed\n"
+                        "boot ||\n"
+                        ":failed\n"
+                        "echo Slipway: the engine could not be started\n"
+                        "exit 1\n");
+    n.text[0] = '\0';
+    assert_int_equal(PLUGIN.render("x86-uefi-disk.ipxe", &writer), 0);
+    assert_non_null(strstr(n.text, "chain local-x64.efi || exit 1\n"));
+    assert_int_equal(PLUGIN.render("other", &writer), SLIPWAY_EINVAL);
+    n.engine = NULL;
+    assert_int_equal(PLUGIN.render("x86-uefi-engine.ipxe", &writer),
+                     SLIPWAY_ENOTAPPLICABLE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -165,6 +246,8 @@ int main(void)
         cmocka_unit_test(answers_follow_the_intent),
         cmocka_unit_test(http_boot_is_told_a_url),
         cmocka_unit_test(what_is_not_there_is_said),
+        cmocka_unit_test(a_label_chooses_the_way_through_ipxe),
+        cmocka_unit_test(the_kernel_asks_for_the_initramfs_by_name),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);

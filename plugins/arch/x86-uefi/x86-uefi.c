@@ -9,7 +9,7 @@
  */
 #include <string.h>
 
-#include <slipway/arch.h>
+#include "x86-uefi.h"
 
 /* Processor architectures of option 93.  RFC 4578 printed EBC and x86-64 the
  * wrong way round and an erratum swapped them, so both mean x86-64. */
@@ -20,8 +20,6 @@
 #define OPTION_VENDOR 43u
 #define OPTION_CLASS_ID 60u
 
-#define LOCAL_BOOT_FILE "local-x64.efi"
-#define ENGINE_MACHINE "x86_64"
 #define BOOT_PATH "/boot/" /* of published files over HTTP */
 #define URL_BYTES 128      /* as much as a DHCP header holds */
 
@@ -88,13 +86,9 @@ static int write_pxe_tags(const struct slipway_boot_writer *writer)
     return writer->option(writer, OPTION_VENDOR, direct, sizeof(direct));
 }
 
-/* The same file by its URL.  With the class of HTTP boot in the answer EDK2
- * takes it, from us or from a proxy alike; port 4011 is not for it. */
-static int write_http(const struct slipway_boot_intent *intent,
-                      const struct slipway_boot_writer *writer,
-                      const char *file)
+static int write_url(const struct slipway_boot_intent *intent,
+                     const struct slipway_boot_writer *writer, const char *file)
 {
-    static const char class_id[] = "HTTPClient";
     char url[URL_BYTES];
     size_t base = strlen(intent->http_base);
     size_t name = strlen(file);
@@ -103,38 +97,65 @@ static int write_http(const struct slipway_boot_intent *intent,
     memcpy(url, intent->http_base, base);
     memcpy(url + base, BOOT_PATH, strlen(BOOT_PATH));
     memcpy(url + base + strlen(BOOT_PATH), file, name + 1);
+    return writer->boot_file(writer, url);
+}
+
+/* The same file by its URL.  With the class of HTTP boot in the answer EDK2
+ * takes it, from us or from a proxy alike; port 4011 is not for it. */
+static int write_http(const struct slipway_boot_intent *intent,
+                      const struct slipway_boot_writer *writer,
+                      const char *file)
+{
+    static const char class_id[] = "HTTPClient";
     int code =
         writer->option(writer, OPTION_CLASS_ID, class_id, sizeof(class_id) - 1);
-    if (code)
-        return code;
-    return writer->boot_file(writer, url);
+    return code ? code : write_url(intent, writer, file);
+}
+
+static int find_engine(const struct slipway_boot_writer *writer,
+                       const char **ret_file)
+{
+    int by_loader = loader_wanted(writer);
+    if (by_loader < 0)
+        return by_loader;
+    *ret_file = writer->engine_file(writer, ENGINE_MACHINE,
+                                    by_loader ? "kernel" : "engine");
+    if (!*ret_file)
+        return writer->fail(writer, SLIPWAY_ENOTAPPLICABLE,
+                            "no engine for x86_64 is published, make one "
+                            "with 'slipway engine build'");
+    if (by_loader)
+        *ret_file = LOADER_FILE;
+    return SLIPWAY_OK;
 }
 
 static int answer(const struct slipway_boot_request *request,
                   const struct slipway_boot_intent *intent,
                   const struct slipway_boot_writer *writer)
 {
-    const char *file = NULL;
+    const char *file = LOCAL_BOOT_FILE;
+    const char *script = LOADER_LOCAL_SCRIPT;
+    int code = SLIPWAY_OK;
     switch (intent->intent) {
     case SLIPWAY_INTENT_LOCAL:
-        file = LOCAL_BOOT_FILE;
         break;
     case SLIPWAY_INTENT_ENGINE:
-        file = writer->engine_file(writer, ENGINE_MACHINE, "engine");
-        if (!file)
-            return writer->fail(writer, SLIPWAY_ENOTAPPLICABLE,
-                                "no engine for x86_64 is published, make one "
-                                "with 'slipway engine build'");
+        code = find_engine(writer, &file);
+        script = LOADER_ENGINE_SCRIPT;
         break;
     default:
-        return writer->fail(writer, SLIPWAY_EUNSUPPORTED,
+        code = writer->fail(writer, SLIPWAY_EUNSUPPORTED,
                             "UEFI machines are not shown a menu");
     }
-    if (by_http(request))
-        return write_http(intent, writer, file);
-    int code = write_pxe_tags(writer);
     if (code)
         return code;
+    if (by_http(request))
+        return write_http(intent, writer, file);
+    code = write_pxe_tags(writer);
+    if (code)
+        return code;
+    if (loader_runs_scripts(request))
+        return write_url(intent, writer, script);
     return writer->boot_file(writer, file);
 }
 
@@ -142,10 +163,18 @@ static const struct slipway_boot_file files[] = {
     {.size = sizeof(struct slipway_boot_file),
      .name = LOCAL_BOOT_FILE,
      .file = LOCAL_BOOT_FILE},
+#ifdef WITH_IPXE
+    {.size = sizeof(struct slipway_boot_file),
+     .name = LOADER_FILE,
+     .file = LOADER_FILE},
+    {.size = sizeof(struct slipway_boot_file), .name = LOADER_ENGINE_SCRIPT},
+    {.size = sizeof(struct slipway_boot_file), .name = LOADER_LOCAL_SCRIPT},
+#endif
 };
 
 SLIPWAY_ARCH_PLUGIN(
         .name = "x86-uefi", .version = PLUGIN_VERSION,
         .summary = "x86-64 machines whose UEFI firmware boots by PXE or HTTP",
         .files = files, .files_count = sizeof(files) / sizeof(files[0]),
-        .machine = ENGINE_MACHINE, .recognise = recognise, .answer = answer);
+        .machine = ENGINE_MACHINE, .recognise = recognise, .answer = answer,
+        .render = loader_render);
