@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Import and restore of a raw image, natively and to files, beside zstd and dd
+# Import and restore of a raw image, and import of it as qcow2, natively and to files, beside zstd and dd
 # doing the same work: same image, same level, on the disk at the end.  As root
 # the page cache is dropped before each run.  SLIPWAY_BENCH_IMAGE names another
 # image, SLIPWAY_BENCH_MIB the size of the sample, SLIPWAY_BENCH_DIR the folder.
@@ -9,7 +9,7 @@ tool=$top_builddir/tests/bench/image-tool
 dir=$(mktemp -d "${SLIPWAY_BENCH_DIR:-/var/tmp}/slipway-bench.XXXXXX")
 trap 'rm -rf "$dir"' EXIT
 trap 'exit 1' INT TERM
-for peer in zstd dd cmp; do
+for peer in zstd dd cmp qemu-img; do
   command -v "$peer" >/dev/null || { echo "bench-image: $peer is missing" >&2; exit 1; }
 done
 mib=${SLIPWAY_BENCH_MIB:-1024}
@@ -51,6 +51,22 @@ for run in 1 2 3; do
 done
 report import slipway $ours
 report import zstd $peers
+
+# The same disk in a qcow2 file: converted and imported at once, beside two
+# programs and a file between them (qemu-img writes no pipe).
+qemu-img convert -O qcow2 "$image" "$dir/image.qcow2"
+ours= peers=
+for run in 1 2 3; do
+  rm -rf "$dir/qcow2-store" "$dir/qcow2.zst"
+  cold
+  set -- $("$tool" convert "$dir/image.qcow2" "$dir/qcow2-store")
+  [ "$1" = "$root" ] || { echo "bench-image: the qcow2 file made another image" >&2; exit 1; }
+  ours="$ours $2"
+  peers="$peers $(seconds "qemu-img convert -O raw '$dir/image.qcow2' '$dir/qcow2.raw' && zstd -q -3 -T0 --rm '$dir/qcow2.raw' -o '$dir/qcow2.zst' && sync '$dir/qcow2.zst'")"
+done
+rm -rf "$dir/qcow2-store" "$dir/qcow2.zst" "$dir/image.qcow2"
+report import-qcow2 slipway $ours
+report import-qcow2 'qemu-img convert; zstd' $peers
 
 ours= peers= verify=
 for run in 1 2 3; do

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "core/image/disk-format.h"
 #include "core/image/import.h"
 #include "core/image/reader.h"
 #include "core/util/file.h"
@@ -112,6 +113,53 @@ static int do_import(const char *path, const char *store,
     return 0;
 }
 
+static int read_file(void *arg, void *data, size_t length, uint64_t offset,
+                     struct err *err)
+{
+    return file_pread_all(*(const int *)arg, data, length, offset, err);
+}
+
+static int disk_hole_of(void *arg, uint64_t offset, uint64_t *ret_bytes,
+                        struct err *err)
+{
+    return disk_hole(arg, offset, ret_bytes, err);
+}
+
+static int disk_bytes_of(void *arg, void *data, size_t length, uint64_t offset,
+                         struct err *err)
+{
+    return disk_read(arg, data, length, offset, err);
+}
+
+/* The disk in a qcow2 file. */
+static int do_convert(const char *path, const char *store)
+{
+    struct err err = ERR_INIT;
+    struct manifest m;
+    struct stat st;
+    char root[DIGEST_HEX_BYTES];
+    AUTO_DISK struct disk *disk = NULL;
+    AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+    AUTO_OBJECTS struct objects *objects = open_store(store, &err);
+    if (!objects || fstat(fd, &st))
+        return complain(&err);
+    const struct disk_input input = {read_file, &fd, (uint64_t)st.st_size};
+    double start = now_s();
+    if (disk_open(DISK_QCOW2, &input, &disk, &err))
+        return complain(&err);
+    const struct import_source source = {disk_hole_of, disk_bytes_of, disk};
+    const struct import_spec spec = {.fd = -1,
+                                     .source = &source,
+                                     .size_bytes = disk_size_bytes(disk),
+                                     .kind = IMAGE_BLOB,
+                                     .secret = &secret};
+    if (import_run(objects, &spec, &m, &err))
+        return complain(&err);
+    (void)printf("%s %.3f %llu\n", digest_hex(&m.index_root, root),
+                 now_s() - start, (unsigned long long)m.stored_bytes);
+    return 0;
+}
+
 static int do_pipeline(enum pipeline_mode mode, const char *store,
                        const char *root, const char *path, uint64_t threads)
 {
@@ -162,11 +210,14 @@ int main(int argc, char **argv)
         return make_sample(argv[2], n[0]);
     if (!strcmp(verb, "import"))
         return do_import(argv[2], argv[3], n);
+    if (!strcmp(verb, "convert"))
+        return do_convert(argv[2], argv[3]);
     if (!strcmp(verb, "restore") && argc > 4)
         return do_pipeline(PIPELINE_FRESH, argv[2], argv[3], argv[4], n[0]);
     if (!strcmp(verb, "verify") && argc > 4)
         return do_pipeline(PIPELINE_VERIFY, argv[2], argv[3], argv[4], n[0]);
-    (void)fprintf(stderr, "usage: image-tool sample FILE MIB | import FILE "
-                          "STORE | restore|verify STORE ROOT FILE\n");
+    (void)fprintf(stderr, "usage: image-tool sample FILE MIB | "
+                          "import|convert FILE STORE | "
+                          "restore|verify STORE ROOT FILE\n");
     return 2;
 }

@@ -9,7 +9,7 @@ EXTRA_PROGRAMS += tests/bench/image-tool
 CLEANFILES += tests/bench/image-tool
 tests_bench_image_tool_SOURCES = %D%/image-tool.c \
 	tests/unit/pipeline-driver.c tests/unit/pipeline-driver.h
-tests_bench_image_tool_LDADD = libslipwaycore.la libslipwayutil.la
+tests_bench_image_tool_LDADD = libslipwaydisk.la libslipwaycore.la libslipwayutil.la
 tests_bench_image_tool_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 bench_tools = tests/bench/image-tool
 
