@@ -348,3 +348,70 @@ void host_learn(struct hosts *hosts, const char *id, const char *arch,
     else
         submit(op, old, old->revision);
 }
+
+/* ---- facts that are told once ------------------------------------------- */
+
+#define LEARN_TRIES 4
+
+struct learning {
+    struct hosts *hosts;
+    char id[MESSAGE_ID_BYTES];
+    json_t *facts;
+    unsigned tries;
+    host_done *done;
+    void *arg;
+};
+
+static void learn(struct learning *l);
+
+static void learn_over(void *arg, const struct host *host,
+                       const struct err *err)
+{
+    struct learning *l = arg;
+    /* The other change has been told by now: on top of it. */
+    if (err && err->code == ERR_CONFLICT && ++l->tries < LEARN_TRIES) {
+        learn(l);
+        return;
+    }
+    l->done(l->arg, host, err);
+    json_decref(l->facts);
+    free(l);
+}
+
+static void learn(struct learning *l)
+{
+    struct err err = ERR_INIT;
+    struct host_op *op = op_new(l->hosts, l->id, learn_over, l);
+    if (!op) {
+        (void)err_set(&err, ERR_NO_MEMORY, "out of memory");
+        learn_over(l, NULL, &err);
+        return;
+    }
+    const struct host *old = get_host(op, STORE_ANY);
+    if (!old)
+        return; /* told by learn_over */
+    AUTO_JSON *document = host_record_format(old);
+    (void)json_object_update(json_object_get(document, "facts"), l->facts);
+    if (host_record_parse(document, &op->next, &op->failure))
+        fail_later(op);
+    else
+        submit(op, old, old->revision);
+}
+
+void host_learn_facts(struct hosts *hosts, const char *id, const json_t *facts,
+                      host_done *done, void *arg)
+{
+    struct err err = ERR_INIT;
+    struct learning *l = calloc(1, sizeof(*l));
+    if (!l) {
+        (void)err_set(&err, ERR_NO_MEMORY, "out of memory");
+        done(arg, NULL, &err);
+        return;
+    }
+    *l = (struct learning){.hosts = hosts,
+                           .facts = json_deep_copy(facts),
+                           .done = done,
+                           .arg = arg};
+    (void)snprintf(l->id, sizeof(l->id), "%s", id);
+    learn(l);
+}

@@ -112,6 +112,11 @@ void host_learn(struct hosts *hosts, const char *id, const char *arch,
                 const json_t *facts, const char (*extra_macs)[18],
                 size_t extra_count);
 
+/* The same for facts that are told once: it waits for the store, and writes
+ * again when the host was changed meanwhile. */
+void host_learn_facts(struct hosts *hosts, const char *id, const json_t *facts,
+                      host_done *done, void *arg);
+
 /* Remembers a machine that is not ours and tells `host-unknown` when it is
  * new.  Bounded: the longest unseen is forgotten. */
 void host_unknown_seen(struct hosts *hosts, const char *mac, const char *uuid,

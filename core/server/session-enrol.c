@@ -102,6 +102,7 @@ void session_enrol_over(const struct session *session)
 struct approving {
     struct sessions *sessions;
     char session[MESSAGE_ID_BYTES];
+    char host_id[MESSAGE_ID_BYTES]; /* of the new host */
     char by[128];
     host_done *done;
     void *arg;
@@ -136,8 +137,6 @@ static void let_go(struct session *s, const struct host *host)
 {
     struct sessions *sessions = s->private_data->sessions;
     char key[64];
-    (void)json_object_del(s->facts, "uuid"); /* is the host's own */
-    host_learn(sessions->hosts, host->id, NULL, s->facts, NULL, 0);
     memcpy(s->host_id, host->id, sizeof(s->host_id));
     loop_timer_cancel(s->private_data->forget);
     s->private_data->forget = NULL;
@@ -147,16 +146,34 @@ static void let_go(struct session *s, const struct host *host)
               rewritten, sessions);
 }
 
+/* The host has what its machine has told; it is one without that too. */
+static void learned(void *arg, const struct host *host, const struct err *err)
+{
+    struct approving *a = arg;
+    if (err) {
+        log_warn("What a new host's machine has told was not kept: %s",
+                 err->text);
+        host = host_find(a->sessions->hosts, a->host_id);
+    }
+    a->done(a->arg, host, host ? NULL : err);
+    free(a);
+}
+
 static void created(void *arg, const struct host *host, const struct err *err)
 {
     struct approving *a = arg;
     struct session *s = session_find(a->sessions, a->session);
     if (!err)
         told(a, host);
-    if (!err && s)
-        let_go(s, host);
-    a->done(a->arg, host, err);
-    free(a);
+    if (err || !s) {
+        a->done(a->arg, host, err);
+        free(a);
+        return;
+    }
+    memcpy(a->host_id, host->id, sizeof(a->host_id));
+    (void)json_object_del(s->facts, "uuid"); /* is the host's own */
+    let_go(s, host);
+    host_learn_facts(a->sessions->hosts, a->host_id, s->facts, learned, a);
 }
 
 /* What the admin says, and the names that the machine has told: docks' and

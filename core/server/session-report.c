@@ -244,6 +244,15 @@ static void inventory_stored(void *arg, uint64_t revision,
     reporting_end(arg, err);
 }
 
+static void inventory_learned(void *arg, const struct host *host,
+                              const struct err *err)
+{
+    (void)host;
+    if (err)
+        log_warn("The inventory of a new host was not kept: %s", err->text);
+    reporting_end(arg, NULL); /* again would not help */
+}
+
 static void inventory_kept(void *arg, json_t *reference, const struct err *err)
 {
     struct reporting *r = arg;
@@ -258,9 +267,8 @@ static void inventory_kept(void *arg, json_t *reference, const struct err *err)
         json_pack("{s:O, s:I}", "kept", reference, "at_s",
                   (json_int_t)sessions_wall_s(r->sessions)));
     if (*session->host_id) { /* it was approved meanwhile */
-        host_learn(r->sessions->hosts, session->host_id, NULL, session->facts,
-                   NULL, 0);
-        reporting_end(r, NULL);
+        host_learn_facts(r->sessions->hosts, session->host_id, session->facts,
+                         inventory_learned, r);
         return;
     }
     (void)snprintf(key, sizeof(key), "/v1/session/%s", session->id);

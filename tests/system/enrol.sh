@@ -54,7 +54,7 @@ slipway host show lab-07 --json > "$TEST_DIR/host.json"
 is "$(json "$TEST_DIR/host.json" '"\(.macs | sort | join(" ")) \(.uuid) \(.tier) \(.labels.room)"')" \
   "$host_mac 52:54:00:12:34:57 $uuid console 12" "the host has the names that the machine has told"
 is "$(json "$TEST_DIR/host.json" '"\(.facts.vendor) \(.facts.product) \(.facts.serial)"')" "Maker Box 1 SN-7" "and its facts"
-is "$(slipway host inventory lab-07 | jq '.disks[0].size_bytes')" 67108864 "and its inventory"
+is "$(slipway host inventory lab-07 --json | jq '.disks[0].size_bytes')" 67108864 "and its inventory"
 
 run_engine --disk "$TEST_DIR/disk.img"
 engine_end

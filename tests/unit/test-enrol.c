@@ -253,6 +253,32 @@ static void test_an_inventory_that_comes_after_the_approval_counts(void **state)
     assert_non_null(json_object_get(host->facts, "inventory"));
 }
 
+static void learned(void *arg, const struct host *host, const struct err *err)
+{
+    assert_null(err);
+    assert_non_null(host);
+    ++*(unsigned *)arg;
+}
+
+/* Lost once when the store was slow: two changes of one host at a time. */
+static void test_facts_told_at_once_are_all_kept(void **state)
+{
+    struct fixture *f = *state;
+    const char *id = world_host(&f->w)->id;
+    unsigned count = 0;
+    AUTO_JSON *first = json_pack("{s:s}", "serial", "SN1");
+    AUTO_JSON *second = json_pack("{s:s}", "vendor", "Maker");
+    host_learn_facts(f->w.hosts, id, first, learned, &count);
+    host_learn_facts(f->w.hosts, id, second, learned, &count);
+    world_settle(&f->w);
+    assert_int_equal(count, 2);
+    const json_t *facts = world_host(&f->w)->facts;
+    assert_string_equal(json_string_value(json_object_get(facts, "serial")),
+                        "SN1");
+    assert_string_equal(json_string_value(json_object_get(facts, "vendor")),
+                        "Maker");
+}
+
 static void test_an_approved_machine_does_not_wait_again_after_a_kill(void **state)
 {
     struct fixture *f = *state;
@@ -374,6 +400,7 @@ int main(void)
         TEST(test_its_inventory_is_the_hosts),
         TEST(test_an_inventory_that_comes_after_the_approval_counts),
         TEST(test_an_approved_machine_does_not_wait_again_after_a_kill),
+        TEST(test_facts_told_at_once_are_all_kept),
         TEST(test_a_repeated_hello_has_the_same_code),
         TEST(test_a_code_that_nobody_shows_makes_no_host),
         TEST(test_a_name_that_is_taken_lets_the_machine_wait),
