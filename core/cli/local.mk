@@ -36,8 +36,27 @@ libslipwaycli_la_SOURCES = \
 	%D%/task.c \
 	%D%/token.c \
 	%D%/verbs.c
-PODS += %D%/slipway.1.pod
-man_MANS += %D%/slipway.1
+
+# The program, and a page for each noun.
+CLI_PODS = %D%/slipway.1.pod \
+	%D%/slipway-audit.1.pod \
+	%D%/slipway-batch.1.pod \
+	%D%/slipway-engine.1.pod \
+	%D%/slipway-enrol.1.pod \
+	%D%/slipway-event.1.pod \
+	%D%/slipway-explain.1.pod \
+	%D%/slipway-host.1.pod \
+	%D%/slipway-image.1.pod \
+	%D%/slipway-lease.1.pod \
+	%D%/slipway-plugin.1.pod \
+	%D%/slipway-profile.1.pod \
+	%D%/slipway-secret.1.pod \
+	%D%/slipway-status.1.pod \
+	%D%/slipway-task.1.pod \
+	%D%/slipway-token.1.pod \
+	%D%/slipway-upload.1.pod
+PODS += $(CLI_PODS)
+man_MANS += $(CLI_PODS:.pod=)
 
 # Completion: bash asks `slipway complete`.
 bashcompletiondir = $(datadir)/bash-completion/completions

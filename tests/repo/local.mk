@@ -4,6 +4,7 @@ TESTS += \
 	%D%/test-cross-i686.sh \
 	%D%/test-docs.sh \
 	%D%/test-includes.sh \
+	%D%/test-manual.sh \
 	%D%/test-needed.sh \
 	%D%/test-source.sh \
 	%D%/test-tarball.sh \
@@ -13,6 +14,7 @@ EXTRA_DIST += \
 	%D%/test-cross-i686.sh \
 	%D%/test-docs.sh \
 	%D%/test-includes.sh \
+	%D%/test-manual.sh \
 	%D%/test-needed.sh \
 	%D%/test-source.sh \
 	%D%/test-tarball.sh \
