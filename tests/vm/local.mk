@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 VM_TESTS += \
 	%D%/bios-deploy.sh \
+	%D%/install-file-systems.sh \
 	%D%/proxy-boot.sh \
 	%D%/uefi-deploy.sh \
 	%D%/uefi-kexec.sh

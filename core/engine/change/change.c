@@ -29,12 +29,7 @@ static int with_mounted(const struct change_request *request, struct err *err)
     if (code)
         return code;
     code = work(root, request, err);
-    if (code)
-        return code;
-    if (syncfs(root))
-        return err_set_errno(err, ERR_IO, errno,
-                             "the file system could not be written back");
-    return 0;
+    return code ? code : mounted_sync(root, err);
 }
 
 static int with_device(int fd, const struct change_request *request,

@@ -70,12 +70,15 @@ static int grow_btrfs(int root, struct err *err)
 int mounted_grow(int root, const char *file_system, uint64_t length,
                  struct err *err)
 {
+    AUTO_CLOSE int fd = mounted_folder(root, err);
+    if (fd < 0)
+        return ERR_IO;
     if (strcmp(file_system, "xfs") == 0)
-        return grow_xfs(root, length, err);
+        return grow_xfs(fd, length, err);
     if (strcmp(file_system, "btrfs") == 0)
-        return grow_btrfs(root, err);
+        return grow_btrfs(fd, err);
     if (strncmp(file_system, "ext", 3) == 0)
-        return grow_ext(root, file_system, length, err);
+        return grow_ext(fd, file_system, length, err);
     return err_set(err, ERR_UNSUPPORTED,
                    "a file system of type '%.40s' cannot grow", file_system);
 }

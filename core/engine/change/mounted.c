@@ -91,3 +91,24 @@ int mounted_open(const char *device, const char *file_system, int *ret_root,
     *ret_root = root;
     return 0;
 }
+
+int mounted_folder(int root, struct err *err)
+{
+    int fd = openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        (void)err_set_errno(err, ERR_IO, errno,
+                            "the root of the image's file system cannot be "
+                            "opened");
+    return fd;
+}
+
+int mounted_sync(int root, struct err *err)
+{
+    AUTO_CLOSE int fd = mounted_folder(root, err);
+    if (fd < 0)
+        return ERR_IO;
+    if (syncfs(fd))
+        return err_set_errno(err, ERR_IO, errno,
+                             "the file system could not be written back");
+    return 0;
+}

@@ -15,9 +15,15 @@ bool mounted_writable(const char *file_system);
 bool mounted_growable(const char *file_system);
 
 /* A descriptor of its root (of btrfs, of the default subvolume), which the
- * caller closes. */
+ * caller closes.  It names the folder and is good for nothing else (open(2),
+ * O_PATH): mounted_folder opens it. */
 int mounted_open(const char *device, const char *file_system, int *ret_root,
                  struct err *err);
+/* The root opened for reading; -1 with err.  The caller closes it, before the
+ * root. */
+int mounted_folder(int root, struct err *err);
+/* Everything that was written is on the device. */
+int mounted_sync(int root, struct err *err);
 /* Makes it `length` bytes long; what is that long already stays. */
 int mounted_grow(int root, const char *file_system, uint64_t length,
                  struct err *err);
