@@ -10,4 +10,5 @@ FULL_TESTS += \
 	%D%/full-kill-server.sh \
 	%D%/full-power-cut.sh \
 	%D%/full-power-ons.sh \
-	%D%/full-proxy.sh
+	%D%/full-proxy.sh \
+	%D%/full-seed.sh
