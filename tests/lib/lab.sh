@@ -96,4 +96,8 @@ lab_monitor () {
 # lab_wait_stopped NAME SECONDS: until the guest has reset or powered off.
 lab_wait_stopped () { "$top_srcdir/tests/lib/qmp" "$TEST_DIR/$1.qmp" --wait-stopped "$2"; }
 # lab_reset NAME: powers a stopped machine on again, from its firmware.
-lab_reset () { "$top_srcdir/tests/lib/qmp" "$TEST_DIR/$1.qmp" --reset; }
+lab_reset () {
+  local firmware_resets=0
+  [ "$lab_firmware" != bios ] || firmware_resets=1
+  "$top_srcdir/tests/lib/qmp" "$TEST_DIR/$1.qmp" --reset "$firmware_resets"
+}
