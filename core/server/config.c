@@ -8,8 +8,11 @@
 
 #include "core/server/device-names.h"
 #include "core/util/macros.h"
+#include "core/util/num.h"
 
 #define MAX_CONFIG_BYTES (64 * 1024)
+#define TASKS_FOR_MS (90 * 24 * 3600 * 1000ull)
+#define TASKS_MAX 10000
 
 /* A copy of a text member that must be an absolute path. */
 static char *take_path(struct json_reader *r, const char *key,
@@ -116,6 +119,25 @@ static void read_dock_macs(struct json_reader *r, struct config *config)
     }
 }
 
+static void read_retention(struct json_reader *r, struct config *config)
+{
+    struct json_reader child;
+    struct err why = ERR_INIT;
+    config->tasks_for_ms = TASKS_FOR_MS;
+    config->tasks_max = TASKS_MAX;
+    if (!json_has(r, "retention"))
+        return;
+    json_reader_member(&child, r, "retention");
+    const char *text = json_opt_text(&child, "tasks_for", "90d");
+    if (!child.code &&
+        num_parse_duration(text, &config->tasks_for_ms, &why) < 0)
+        (void)json_reader_fail(&child, "tasks_for", "%s", why.text);
+    config->tasks_max =
+        (size_t)json_opt_u64(&child, "tasks_max", 1, 100000, TASKS_MAX);
+    if (json_done(&child) != 0)
+        (void)json_reader_join(r, &child);
+}
+
 static void read_debug(struct json_reader *r, struct config *config)
 {
     struct json_reader child;
@@ -173,6 +195,7 @@ static int read_config(struct config *config, const json_t *root,
         take_path(&r, "device_names_dir", DEVICE_NAMES_DIR);
     read_dock_macs(&r, config);
     read_log(&r, config);
+    read_retention(&r, config);
     read_debug(&r, config);
     return json_done(&r);
 }

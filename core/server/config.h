@@ -80,6 +80,8 @@ struct config {
     size_t dock_mac_count;
     enum log_level log_level;
     enum log_format log_format;
+    uint64_t tasks_for_ms; /* how long tasks that are over are kept */
+    size_t tasks_max;      /* and how many of them at most */
     bool check_replies; /* REST replies that break their schema become 500 */
 };
 

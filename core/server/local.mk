@@ -73,6 +73,7 @@ libslipwayserver_la_SOURCES = \
 	%D%/problem.c %D%/problem.h \
 	%D%/publish.c %D%/publish.h \
 	%D%/publish-script.c %D%/publish-script.h \
+	%D%/retention.c %D%/retention.h \
 	%D%/route.c %D%/route.h \
 	%D%/routes.c \
 	%D%/sandbox.c %D%/sandbox.h \

@@ -24,6 +24,7 @@
 #include "core/server/operation.h"
 #include "core/server/privileges.h"
 #include "core/server/publish.h"
+#include "core/server/retention.h"
 #include "core/server/route.h"
 #include "core/server/schema.h"
 #include "core/server/secret.h"
@@ -213,9 +214,42 @@ static int make_parts(struct serve *serve, uid_t owner, struct err *err)
 
 /* ---- ready ---- */
 
+static void on_forgotten(void *arg, size_t tasks, size_t batches,
+                         const struct err *why)
+{
+    struct server *server = arg;
+    struct err err = ERR_INIT;
+    if (why)
+        log_warn("old tasks stay until the next hour: %s", why->text);
+    if (tasks + batches == 0)
+        return;
+    log_info("%zu tasks and %zu batches that are over were forgotten", tasks,
+             batches);
+    if (audit_record(server->audit, "slipwayd", "retention", "tasks",
+                     json_pack("{s:I, s:I}", "tasks", (json_int_t)tasks,
+                               "batches", (json_int_t)batches), &err) < 0)
+        log_error("%s", err.text);
+}
+
+static void forget_old_tasks(struct server *server)
+{
+    const struct config *config = server->config;
+    const struct seam *seam = loop_seam(server->loop);
+    retention_run(&(struct retention_spec){
+        .store = server->store,
+        .hosts = server->hosts,
+        .now_s = seam->wall_s(seam->context),
+        .max_age_s = (int64_t)(config->tasks_for_ms / 1000),
+        .max_tasks = config->tasks_max,
+        .done = on_forgotten,
+        .arg = server,
+    });
+}
+
 static void each_hour(void *arg)
 {
     struct serve *serve = arg;
+    forget_old_tasks(&serve->server);
     operations_expire(&serve->server);
     uploads_expire(serve->server.uploads);
     store_compact(serve->server.store, KEPT_REVISIONS);

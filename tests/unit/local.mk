@@ -375,6 +375,12 @@ tests_unit_test_registry_SOURCES = %D%/test-registry.c
 tests_unit_test_registry_LDADD = $(UNIT_LIBS)
 tests_unit_test_registry_CFLAGS = $(UNIT_CFLAGS)
 
+check_PROGRAMS += %D%/test-retention
+TESTS += %D%/test-retention
+tests_unit_test_retention_SOURCES = %D%/test-retention.c $(DEPLOY_WORLD)
+tests_unit_test_retention_LDADD = libslipwayserver.la $(UNIT_LIBS)
+tests_unit_test_retention_CFLAGS = $(UNIT_CFLAGS)
+
 check_PROGRAMS += %D%/test-route
 TESTS += %D%/test-route
 tests_unit_test_route_SOURCES = %D%/test-route.c
