@@ -7,7 +7,6 @@
 #include "core/cli/output.h"
 #include "core/cli/rest.h"
 #include "core/util/buf.h"
-#include "core/util/crypto.h"
 
 #define VALUE_MAX (64u << 10) /* the server says what is too long */
 
@@ -71,7 +70,7 @@ int secret_set(struct cli *cli)
     json_t *body =
         json_pack("{s:s, s:s*}", "value", buf_text(&value), "min_tier", tier);
     if (value.data)
-        secret_wipe(value.data, value.length);
+        explicit_bzero(value.data, value.length);
     if (!body)
         return cli_fail(EXIT_FAILED, "the value is not UTF-8 text");
     int code = rest_call(
