@@ -5,6 +5,7 @@
 #
 #   proxy_up FOREIGN                 the laboratory, that server, slipwayd beside it
 #   proxy_boots NAME FILE [QEMU...]  a UEFI machine is powered on and fetches FILE
+#   proxy_boots_bios NAME FILE       the same with a BIOS and iPXE as the card's ROM
 
 proxy_up () {
   lab_up
@@ -13,15 +14,31 @@ proxy_up () {
   site_up || bail "the server did not start"
 }
 
-# Waits for the line of the transfer, or of the first HTTP request.
 proxy_boots () {
-  local name=$1 file=$2 from
+  local name=$1 file=$2
+  proxy_from=$(wc -l < "$TEST_DIR/slipwayd.log")
   shift 2
-  from=$(wc -l < "$TEST_DIR/slipwayd.log")
-  lab_machine "$name" "" "$@" || return 1
-  timeout 120 grep -q -m 1 -E "(has received|asks for) '$file'" < <(tail -n "+$((from + 1))" -F "$TEST_DIR/slipwayd.log")
-  local status=$?
-  proxy_log=$(tail -n "+$((from + 1))" "$TEST_DIR/slipwayd.log")
+  lab_machine "$name" "" "$@" && proxy_wait "$file"
+}
+
+proxy_boots_bios () {
+  proxy_from=$(wc -l < "$TEST_DIR/slipwayd.log")
+  lab_tap "$1"
+  ip netns exec "$lab" qemu-system-x86_64 -name "$1" -machine pc,graphics=off -accel tcg -m 256 -nodefaults \
+    -no-user-config -display none -netdev "tap,id=net0,ifname=$1,script=no,downscript=no" \
+    -device "virtio-net-pci,netdev=net0,mac=$(lab_mac "$1"),bootindex=1" -serial "file:$TEST_DIR/$1.console" \
+    > "$TEST_DIR/$1.qemu" 2>&1 < /dev/null &
+  machine_pid=$!
+  at_exit "stop $machine_pid"
+  proxy_wait "$2"
+}
+
+# Waits for the line of the transfer, or of the first HTTP request.
+proxy_wait () {
+  local file=$1 status
+  timeout 120 grep -q -m 1 -E "(has received|asks for) '$file'" < <(tail -n "+$((proxy_from + 1))" -F "$TEST_DIR/slipwayd.log")
+  status=$?
+  proxy_log=$(tail -n "+$((proxy_from + 1))" "$TEST_DIR/slipwayd.log")
   stop "$machine_pid"
   return $status
 }

@@ -24,6 +24,8 @@ beside () {
   not_ok "$1: and it does not ask port 4011" grep -q "DHCP ACK" <<< "$proxy_log"
   ok "$1: UEFI HTTP boot" proxy_boots "$1-c" local-x64.efi "${http_only[@]}"
   like "$proxy_log" "asks for 'local-x64.efi' by HTTP" "$1: its file comes by HTTP"
+  ok "$1: a BIOS with iPXE as its ROM" proxy_boots_bios "$1-d" x86-bios-disk.ipxe
+  like "$proxy_log" "has received 'undionly.kpxe'" "$1: is given our loader"
 }
 
 proxy_up dnsmasq

@@ -6,6 +6,7 @@ VM_TESTS += \
 	%D%/uefi-deploy.sh \
 	%D%/uefi-kexec.sh
 FULL_TESTS += \
+	%D%/full-bios.sh \
 	%D%/full-boot-next.sh \
 	%D%/full-kill-server.sh \
 	%D%/full-power-cut.sh \

@@ -13,8 +13,7 @@
 #define PORTS_MAX 64
 #define NEIGHBOURS_MAX 16 /* of one port: phones and hubs add some */
 #define FRAME_BYTES 2048
-#define BURST_MAX 256 /* frames read at once: a flood must not hold the step   \
-                       */
+#define BURST_MAX 256 /* frames read at once: no flood holds the step up */
 #define SLICE_MS 500  /* how soon a cancel is seen */
 
 struct listening {

@@ -1,0 +1,77 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# limit: 1800
+# What BIOS machines have beyond one deployment: ten power-ons without a task
+# reach the disk, each within seconds; a processor with 32 bits is given its
+# own engine and its disk is written; and the same loader serves a UEFI
+# machine that cannot take the unified image.
+. "${top_srcdir:-.}/tests/lib/functions.sh"
+lab_firmware=bios
+. "$top_srcdir/tests/lib/lab.sh"
+. "$top_srcdir/tests/lib/site.sh"
+. "$top_srcdir/tests/lib/deploy.sh"
+requires qemu-system-x86_64 qemu-system-i386 jq e2fsck sfdisk
+requires_root
+requires_plugin arch x86-bios
+requires_cache debian-12.img linux-image.deb linux-image-i686.deb sysroot-i386
+
+seen () { tr -d '\r\0' < "$TEST_DIR/$1.console"; }
+
+power_ons () {
+  local round marks
+  cp --sparse=always "$SLIPWAY_CACHE/debian-12.img" "$TEST_DIR/disk.img"
+  deploy_name=unnamed # what the image itself is called
+  : > "$TEST_DIR/vm.console"
+  lab_machine vm "$TEST_DIR/disk.img" -S
+  for round in $(seq "${POWER_ONS:-10}"); do
+    marks=$(wc -c < "$TEST_DIR/vm.console")
+    lab_reset vm
+    if deploy_login vm "$marks" 240; then
+      pass "power-on $round reaches the disk"
+    else
+      fail "power-on $round reaches the disk" "$(tail -n 5 "$TEST_DIR/vm.console" | tr -d '\r\0')"
+    fi
+    like "$(tail -c "+$marks" "$TEST_DIR/vm.console" | tr -d '\r\0')" 'boot/x86-bios-disk.ipxe' "power-on $round was sent to its disk by our script"
+    lab_monitor vm '{"execute":"stop"}' > /dev/null
+  done
+  stop "$machine_pid"
+}
+
+narrow () {
+  lab_cpu=pentium3
+  deploy_disk "$TEST_DIR/narrow.img"
+  lab_machine narrow "$TEST_DIR/narrow.img"
+  ok "32 bits: the task succeeds" deploy_wait 900
+  like "$(seen narrow)" 'Slipway: loading the engine for i686' "32 bits: the script found such a processor"
+  is "$(slipway host inventory "$deploy_name" --json | jq -r .firmware.kind)" bios "32 bits: its inventory is here"
+  ok "32 bits: the engine resets the machine" lab_wait_stopped narrow 120
+  ok "32 bits: every chunk outside of the personalised ranges is the image's" deploy_compare "$TEST_DIR/narrow.img"
+  stop "$machine_pid"
+  lab_cpu=max
+}
+
+# What a UEFI machine does whose firmware is told to load iPXE first.
+chained () {
+  lab_firmware=uefi
+  cat > "$TEST_DIR/look.json" <<'END'
+{ "name": "look", "steps": [{"action": "inventory"}], "then": "poweroff" }
+END
+  slipway profile add "$TEST_DIR/look.json" > /dev/null &&
+    slipway host add chained --mac "$(lab_mac chained)" --label boot-loader=ipxe > /dev/null || return 1
+  lab_machine chained ""
+  ok "UEFI through iPXE: the task succeeds" slipway task start look --hosts chained --wait
+  like "$(cat "$TEST_DIR/slipwayd.log")" "received 'snponly.efi'" "UEFI through iPXE: the firmware was given snponly.efi"
+  stop "$machine_pid"
+}
+
+lab_up
+site_up i686 || bail "no site"
+slipway host add vm --mac "$(lab_mac vm)" > /dev/null || bail "no host"
+power_ons
+
+ok "both engines are built and uploaded" eval 'site_engine && site_engine_i686'
+slipway image import debian-12 "$SLIPWAY_CACHE/debian-12.img" || bail "no image"
+deploy_profile > /dev/null && slipway host add "$deploy_name" --mac "$(lab_mac narrow)" && deploy_start || bail "no task"
+narrow
+chained
+done_testing
