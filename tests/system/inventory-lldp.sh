@@ -19,8 +19,12 @@ jq -n --arg mac "$host_mac" '{machine: "x86_64", firmware: {kind: "uefi"}, disks
 start_task look
 run_engine
 approve
-# It listens now; the switch is plugged in and speaks when it starts.
+# The switch is plugged in.  Its part without privileges must reach the socket,
+# and it speaks every second, as it may have spoken before anybody listened.
+chmod 711 "$TEST_DIR"
 start_logged lldpd ip netns exec "$lab" lldpd -d -u "$TEST_DIR/lldpd.socket" -I cable -S "Switch of the laboratory" -P plain
+wait_line "$TEST_DIR/lldpd.log" 'should resume' 30 || bail "lldpd does not start"
+in_lab lldpcli -u "$TEST_DIR/lldpd.socket" configure lldp tx-interval 1 > /dev/null || bail "lldpd does not listen"
 engine_end
 is "$engine_status" 0 "the machine is inventoried"
 api GET /hosts/lab-01/inventory > "$TEST_DIR/inventory.json"

@@ -25,7 +25,11 @@ beside () {
   ok "$1: UEFI HTTP boot" proxy_boots "$1-c" local-x64.efi "${http_only[@]}"
   like "$proxy_log" "asks for 'local-x64.efi' by HTTP" "$1: its file comes by HTTP"
   ok "$1: a BIOS with iPXE as its ROM" proxy_boots_bios "$1-d" x86-bios-disk.ipxe
-  like "$proxy_log" "has received 'undionly.kpxe'" "$1: is given our loader"
+  if [ -e "$SLIPWAY_CACHE/ipxe/slipway.ipxe" ]; then
+    like "$proxy_log" "has received 'undionly.kpxe'" "$1: is given our loader"
+  else
+    not_ok "$1: is given the script itself, which our loader has not inside" grep -q undionly.kpxe <<< "$proxy_log"
+  fi
 }
 
 proxy_up dnsmasq
