@@ -16,7 +16,10 @@ enum {
 };
 
 static const struct column valid_columns[] = {
-    {"HOST", "host_name", COLUMN_TEXT}, {"CODE", "code", COLUMN_TEXT}, {NULL}};
+    {"HOST", "host_name", COLUMN_TEXT},
+    {"CODE", "code", COLUMN_TEXT},
+    {NULL, NULL, COLUMN_TEXT},
+};
 
 /* Without blanks and the line feed at its ends; cuts `line`. */
 static char *trimmed(char *line)

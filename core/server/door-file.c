@@ -54,3 +54,25 @@ void door_file_find(const struct boot_table *table, const int roots[BOOT_ROOTS],
     (void)snprintf(ret->etag, sizeof(ret->etag), "%s",
                    digest_hex(&file->digest, hex));
 }
+
+json_t *door_file_event(const char *name, enum http_sending_state state,
+                        const struct http_sending *sending)
+{
+    static const char *const events[] = {
+        [HTTP_SENDING_BEGINS] = "transfer-started",
+        [HTTP_SENDING_DONE] = "transfer-done",
+        [HTTP_SENDING_BROKEN] = "transfer-failed",
+    };
+    char address[ADDRESS_TEXT_BYTES];
+    json_t *event = json_pack(
+        "{s:s, s:s, s:s, s:I, s:I, s:I}", "event", events[state], "name", name,
+        "address", endpoint_address(&sending->peer, address), "bytes_done",
+        state == HTTP_SENDING_DONE ? (json_int_t)sending->length : 0,
+        "bytes_total", (json_int_t)sending->length, "ms",
+        (json_int_t)sending->ms);
+    /* Short of memory the event is told without it. */
+    if (event && state == HTTP_SENDING_BROKEN)
+        (void)json_object_set_new(event, "reason",
+                                  json_string("the connection ended"));
+    return event;
+}

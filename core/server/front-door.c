@@ -131,6 +131,17 @@ static void find_path(void *arg, const char *path, const struct endpoint *peer,
                  name);
 }
 
+static void on_sending(void *arg, enum http_sending_state state,
+                       const struct http_sending *sending)
+{
+    struct front_door *door = arg;
+    const char *name = sending->path + strlen(FRONT_DOOR_BOOT_PATH);
+    json_t *event = door_file_event(name, state, sending);
+
+    if (event)
+        worker_child_event(&door->child, event);
+}
+
 /* ---- mounts ------------------------------------------------------------- */
 
 /* What this name had mounted before is served again: nothing is expected. */
@@ -411,6 +422,7 @@ static int on_start(struct worker_child *child, struct err *err)
     struct http_files_spec files = {
         .loop = child->loop,
         .find = find_path,
+        .sending = on_sending,
         .drained = on_drained,
         .arg = door,
     };

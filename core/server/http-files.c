@@ -24,6 +24,9 @@ struct client {
     uint64_t since_ms; /* waits for a request since then */
     bool answering;    /* a request is being answered */
     bool shut;         /* its time was over */
+    char *path;        /* of the file that is being sent; NULL = none */
+    uint64_t length;   /* of what is sent of it */
+    uint64_t began_ms;
 };
 
 struct http_files {
@@ -41,6 +44,37 @@ struct http_files {
 };
 
 static void arm(struct http_files *files);
+
+static void tell(const struct client *client, enum http_sending_state state)
+{
+    const struct http_files_spec *spec = &client->files->spec;
+    const struct http_sending sending = {
+        .path = client->path,
+        .peer = client->peer,
+        .length = client->length,
+        .ms = loop_now_ms(spec->loop) - client->began_ms,
+    };
+
+    if (client->path && spec->sending)
+        spec->sending(spec->arg, state, &sending);
+}
+
+/* Without memory for its path nobody hears of it. */
+static void begin_sending(struct client *client, const char *path,
+                          uint64_t length)
+{
+    client->path = strdup(path);
+    client->length = length;
+    client->began_ms = loop_now_ms(client->files->spec.loop);
+    tell(client, HTTP_SENDING_BEGINS);
+}
+
+static void end_sending(struct client *client, enum http_sending_state state)
+{
+    tell(client, state);
+    free(client->path);
+    client->path = NULL;
+}
 
 static void files_run(struct http_files *files)
 {
@@ -129,6 +163,7 @@ static void on_connection(void *arg, struct MHD_Connection *connection,
     if (!*link)
         return;
     *link = client->next;
+    end_sending(client, HTTP_SENDING_BROKEN);
     free(client);
     files->count--;
     *context = NULL;
@@ -149,8 +184,10 @@ static void on_completed(void *arg, struct MHD_Connection *connection,
     struct client *client = client_of(connection);
 
     (void)context;
-    (void)code;
     if (client) {
+        end_sending(client, code == MHD_REQUEST_TERMINATED_COMPLETED_OK
+                                ? HTTP_SENDING_DONE
+                                : HTTP_SENDING_BROKEN);
         client->answering = false;
         client->since_ms = loop_now_ms(files->spec.loop);
     }
@@ -240,11 +277,13 @@ static enum MHD_Result queue_unsatisfiable(struct http_files *files,
     return queue(files, connection, MHD_HTTP_RANGE_NOT_SATISFIABLE, response);
 }
 
-/* Content of a descriptor, which is taken. */
-static enum MHD_Result queue_file(struct http_files *files,
+/* Content of a descriptor, which is taken.  `path` NULL: for HEAD, which gets
+ * no body. */
+static enum MHD_Result queue_file(struct client *client,
                                   struct MHD_Connection *connection,
-                                  struct http_file *file)
+                                  const char *path, struct http_file *file)
 {
+    struct http_files *files = client->files;
     AUTO_CLOSE int fd = file->fd;
     struct http_range range = {0, file->length};
     enum http_range_kind kind = HTTP_RANGE_WHOLE;
@@ -281,23 +320,26 @@ static enum MHD_Result queue_file(struct http_files *files,
                        (unsigned long long)file->length);
         add_header(response, MHD_HTTP_HEADER_CONTENT_RANGE, text);
     }
+    if (path)
+        begin_sending(client, path, range.length);
     return queue(files, connection,
                  kind == HTTP_RANGE_PART ? MHD_HTTP_PARTIAL_CONTENT
                                          : MHD_HTTP_OK,
                  response);
 }
 
-static enum MHD_Result answer(struct http_files *files,
+static enum MHD_Result answer(struct client *client,
                               struct MHD_Connection *connection,
-                              struct client *client, const char *url)
+                              const char *url, bool has_body)
 {
+    struct http_files *files = client->files;
     struct http_file file = {.fd = -1};
 
     client->answering = true;
     if (url[0] == '/')
         files->spec.find(files->spec.arg, url, &client->peer, &file);
     if (file.fd >= 0)
-        return queue_file(files, connection, &file);
+        return queue_file(client, connection, has_body ? url : NULL, &file);
     if (!file.status)
         file.status = MHD_HTTP_NOT_FOUND;
     return queue_text(files, connection, file.status,
@@ -333,7 +375,8 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection,
         *upload_size = 0;
         return MHD_YES;
     }
-    return answer(files, connection, client, url);
+    return answer(client, connection, url,
+                  strcmp(method, MHD_HTTP_METHOD_GET) == 0);
 }
 
 static void on_log(void *arg, const char *format, va_list list)

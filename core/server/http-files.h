@@ -28,6 +28,20 @@ struct http_file {
     char etag[HTTP_FILES_ETAG_BYTES]; /* without quotes; "" = none */
 };
 
+/* The body of an answer to GET, whole or a part of the file. */
+struct http_sending {
+    const char *path; /* as `find` had it */
+    struct endpoint peer;
+    uint64_t length; /* of the body */
+    uint64_t ms;     /* since it began */
+};
+
+enum http_sending_state {
+    HTTP_SENDING_BEGINS,
+    HTTP_SENDING_DONE,  /* the kernel has all of it */
+    HTTP_SENDING_BROKEN /* the connection ended before */
+};
+
 struct http_files_spec {
     struct loop *loop;
     unsigned max_connections; /* 0 = 1000 */
@@ -37,6 +51,9 @@ struct http_files_spec {
     /* `path` begins with '/', is decoded and has no query. */
     void (*find)(void *arg, const char *path, const struct endpoint *peer,
                  struct http_file *ret);
+    /* Files on their way; may be NULL. */
+    void (*sending)(void *arg, enum http_sending_state state,
+                    const struct http_sending *sending);
     /* The last connection ended after http_files_drain. */
     void (*drained)(void *arg);
     void *arg;

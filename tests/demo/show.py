@@ -74,7 +74,8 @@ def follow(task, display):
                 display.progress(1000 * done // total, f"{size(done)} of {size(total)}")
             if kind == "transfer-done" and total > 4 << 20:
                 moved += total
-                display.phase("engine starts")
+                if not event["name"].startswith("kernel-"):  # its initramfs follows
+                    display.phase("engine starts")
         elif kind == "host-boot":
             display.phase("firmware asks for an address")
         elif event.get("task") != task:

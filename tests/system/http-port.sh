@@ -47,6 +47,13 @@ is "$(curl -s -o /dev/null -w '%{http_code}' --path-as-is "$url/objects/../site/
   "no way out of the folder"
 is "$(curl -s -o /dev/null -w '%{http_code}' "$url/boot/nothing")" 404 "an unknown boot file"
 
+# What becomes of a boot file is told, as it is of TFTP.
+"$run" slipway event follow --json > "$TEST_DIR/events" 2> "$TEST_DIR/follow.log" < /dev/null &
+at_exit "stop $!"
+timeout 20 sh -c "until grep -q transfer-done '$TEST_DIR/events'; do curl -s -o '$TEST_DIR/boot' '$url/boot/local-x64.efi'; done"
+is "$(jq -r 'select(.event == "transfer-done") | "\(.name) \(.address) \(.bytes_done)"' "$TEST_DIR/events" | head -n 1)" \
+  "local-x64.efi 127.0.0.1 $(stat -c %s "$TEST_DIR/boot")" "a boot file that was sent is told"
+
 # slow: a transfer of about three seconds in the background, begun when it returns.
 slow () {
   rm -f "$TEST_DIR/got"

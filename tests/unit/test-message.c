@@ -106,7 +106,7 @@ static void test_plan(void **state)
     (void)state;
     struct err err = ERR_INIT;
     struct message_plan m = {.epoch = 7,
-                             .servers = {1, {"10.0.0.1:7443"}},
+                             .servers = {1, {"10.0.0.1:7443"}, {7080}},
                              .state = MESSAGE_READY,
                              .text = (char *)"{\"a\": 1}",
                              .signature = "00"};
