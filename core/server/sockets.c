@@ -5,14 +5,18 @@
 #include <arpa/inet.h>
 #include <linux/icmp.h>
 #include <netpacket/packet.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "core/server/sockets-passed.h"
+#include "core/util/log.h"
 #include "core/util/macros.h"
 
 #define BACKLOG 512
 #define QUEUE_BYTES (4 << 20)
+#define BIND_PATIENCE_MS 5000
+#define BIND_AGAIN_MS 50
 
 struct one_socket {
     const char *what; /* for sentences: "DHCP" */
@@ -39,12 +43,27 @@ static void enlarge_queue(int fd)
         (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
 }
 
+/* Workers of a server that was killed hold its ports until they notice. */
+static int bind_patiently(int fd, const struct one_socket *spec)
+{
+    const struct sockaddr_in address = {.sin_family = AF_INET,
+                                        .sin_port = htons(spec->port)};
+    for (int waited_ms = 0;; waited_ms += BIND_AGAIN_MS) {
+        if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
+            return 0;
+        if (errno != EADDRINUSE || waited_ms >= BIND_PATIENCE_MS)
+            return -1;
+        if (waited_ms == 0)
+            log_notice("port %u for %s is still in use, waiting for up to "
+                       "%d s", spec->port, spec->what, BIND_PATIENCE_MS / 1000);
+        (void)poll(NULL, 0, BIND_AGAIN_MS); /* nothing else to do at start */
+    }
+}
+
 static int open_new(const struct one_socket *spec,
                     const struct interfaces *interfaces, int *ret_fd,
                     struct err *err)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons(spec->port)};
     AUTO_CLOSE int fd =
         socket(AF_INET, spec->type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0 || set_flag(fd, SO_REUSEADDR) < 0 ||
@@ -53,7 +72,7 @@ static int open_new(const struct one_socket *spec,
                              spec->what);
     if (spec->boot && interfaces_restrict(interfaces, fd, err) < 0)
         return err_prefix(err, "the socket for %s: ", spec->what);
-    if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+    if (bind_patiently(fd, spec) < 0)
         return err_set_errno(err, errno == EACCES ? ERR_DENIED : ERR_IO, errno,
                              "port %u for %s cannot be opened (ports below "
                              "1024 need root; is another server using it?)",
