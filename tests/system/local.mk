@@ -52,3 +52,5 @@ dist_check_SCRIPTS += %D%/task-deploy.sh
 TESTS += %D%/task-deploy.sh
 dist_check_SCRIPTS += %D%/http-port.sh %D%/sockets-passed.sh
 TESTS += %D%/http-port.sh %D%/sockets-passed.sh
+dist_check_SCRIPTS += %D%/port-in-use.sh
+TESTS += %D%/port-in-use.sh
