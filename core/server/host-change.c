@@ -299,14 +299,6 @@ void host_delete(struct hosts *hosts, const char *id, uint64_t expected,
         submit(op, old, old->revision);
 }
 
-static void learned(void *arg, const struct host *host, const struct err *err)
-{
-    (void)arg;
-    (void)host;
-    if (err)
-        log_info("What a machine said was not kept: %s", err->text);
-}
-
 /* Adds addresses that no other host has, as far as there is room. */
 static void add_macs(const struct hosts *hosts, struct host *next,
                      const char (*macs)[18], size_t count)
@@ -323,42 +315,20 @@ static void add_macs(const struct hosts *hosts, struct host *next,
     }
 }
 
-void host_learn(struct hosts *hosts, const char *id, const char *arch,
-                const json_t *facts, const char (*extra_macs)[18],
-                size_t extra_count)
-{
-    struct host_op *op = op_new(hosts, id, learned, NULL);
-    const struct host *old = op ? get_host(op, STORE_ANY) : NULL;
-    if (!old)
-        return;
-    AUTO_JSON *before = host_record_format(old);
-    AUTO_JSON *document = json_deep_copy(before);
-    if (facts && document)
-        json_object_update(json_object_get(document, "facts"), (json_t *)facts);
-    if (arch && *arch && document)
-        json_object_set_new(document, "arch", json_string(arch));
-    if (!document || host_record_parse(document, &op->next, &op->failure)) {
-        fail_later(op);
-        return;
-    }
-    add_macs(hosts, op->next, extra_macs, extra_count);
-    AUTO_JSON *after = host_record_format(op->next);
-    if (json_equal(before, after))
-        op_free(op);
-    else
-        submit(op, old, old->revision);
-}
-
-/* ---- facts that are told once ------------------------------------------- */
+/* ---- what machines tell ------------------------------------------------- */
 
 #define LEARN_TRIES 4
 
+/* A copy of the news until the store has them. */
 struct learning {
     struct hosts *hosts;
     char id[MESSAGE_ID_BYTES];
-    json_t *facts;
+    char arch[33];
+    json_t *facts; /* NULL = none */
+    char macs[HOST_NEWS_MACS][IDENTITY_MAC_BYTES];
+    size_t mac_count;
     unsigned tries;
-    host_done *done;
+    host_done *done; /* NULL = a failure is only logged */
     void *arg;
 };
 
@@ -373,9 +343,37 @@ static void learn_over(void *arg, const struct host *host,
         learn(l);
         return;
     }
-    l->done(l->arg, host, err);
+    if (l->done)
+        l->done(l->arg, host, err);
+    else if (err)
+        log_info("What a machine said was not kept: %s", err->text);
     json_decref(l->facts);
     free(l);
+}
+
+/* The host as it is with the news; 0 or op->failure. */
+static int add_news(const struct learning *l, const struct host *old,
+                    struct host_op *op)
+{
+    AUTO_JSON *before = host_record_format(old);
+    AUTO_JSON *document = json_deep_copy(before); /* it shares old's facts */
+    if (!document ||
+        (l->facts &&
+         json_object_update(json_object_get(document, "facts"), l->facts)) ||
+        (l->arch[0] &&
+         json_object_set_new(document, "arch", json_string(l->arch))))
+        return err_set(&op->failure, ERR_NO_MEMORY, "out of memory");
+    int code = host_record_parse(document, &op->next, &op->failure);
+    if (code == 0)
+        add_macs(l->hosts, op->next, l->macs, l->mac_count);
+    return code;
+}
+
+static bool same(const struct host *a, const struct host *b)
+{
+    AUTO_JSON *before = host_record_format(a);
+    AUTO_JSON *after = host_record_format(b);
+    return json_equal(before, after);
 }
 
 static void learn(struct learning *l)
@@ -390,28 +388,36 @@ static void learn(struct learning *l)
     const struct host *old = get_host(op, STORE_ANY);
     if (!old)
         return; /* told by learn_over */
-    AUTO_JSON *document = host_record_format(old);
-    (void)json_object_update(json_object_get(document, "facts"), l->facts);
-    if (host_record_parse(document, &op->next, &op->failure))
+    if (add_news(l, old, op)) {
         fail_later(op);
-    else
+    } else if (!l->done && same(old, op->next)) {
+        op_free(op);
+        learn_over(l, old, NULL);
+    } else {
         submit(op, old, old->revision);
+    }
 }
 
-void host_learn_facts(struct hosts *hosts, const char *id, const json_t *facts,
-                      host_done *done, void *arg)
+void host_learn(struct hosts *hosts, const char *id,
+                const struct host_news *news, host_done *done, void *arg)
 {
     struct err err = ERR_INIT;
     struct learning *l = calloc(1, sizeof(*l));
-    if (!l) {
+    if (!l || (news->facts && !(l->facts = json_deep_copy(news->facts)))) {
+        free(l);
         (void)err_set(&err, ERR_NO_MEMORY, "out of memory");
-        done(arg, NULL, &err);
+        if (done)
+            done(arg, NULL, &err);
         return;
     }
-    *l = (struct learning){.hosts = hosts,
-                           .facts = json_deep_copy(facts),
-                           .done = done,
-                           .arg = arg};
+    l->hosts = hosts;
+    l->done = done;
+    l->arg = arg;
+    l->mac_count = MIN(news->mac_count, ARRAY_LENGTH(l->macs));
+    for (size_t i = 0; i < l->mac_count; i++)
+        memcpy(l->macs[i], news->macs[i], sizeof(l->macs[i]));
+    (void)snprintf(l->arch, sizeof(l->arch), "%s",
+                   news->arch ? news->arch : "");
     (void)snprintf(l->id, sizeof(l->id), "%s", id);
     learn(l);
 }

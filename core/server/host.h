@@ -19,6 +19,7 @@
 
 #define HOST_MAX_MACS 8
 #define HOST_MAX_LABELS 32
+#define HOST_NEWS_MACS MESSAGE_MAX_MACS
 #define HOSTS_MAX 20000       /* hosts of one site */
 #define HOSTS_MAX_UNKNOWN 256 /* unknown machines remembered */
 
@@ -101,21 +102,22 @@ void host_change(struct hosts *hosts, const char *id, const json_t *patch,
 /* Removes the host and its aliases; the completion's host is NULL. */
 void host_delete(struct hosts *hosts, const char *id, uint64_t expected,
                  host_done *done, void *arg);
+/* What an engine or a firmware has told about its machine. */
+struct host_news {
+    const char *arch;    /* its arch plugin; NULL or "" = not told */
+    const json_t *facts; /* members replace those of host->facts; NULL = none */
+    /* They become aliases unless another host has them; only of engines that
+     * an admin approved. */
+    const char (*macs)[IDENTITY_MAC_BYTES];
+    size_t mac_count; /* the first HOST_NEWS_MACS count */
+};
 /*
- * Takes what an engine or a firmware said: members of `facts` (object,
- * borrowed) replace those of host->facts, `arch` likewise; writes only when
- * something is new.  `extra_macs` become aliases unless another host has them
- * (only for engines that an admin approved).  A failure is only logged: the
- * machine will say it again.
+ * Keeps the news (copied), on top of whatever else changes the host meanwhile.
+ * Without `done` nothing is written unless something is new, and a failure is
+ * only logged: the machine will say it again.
  */
-void host_learn(struct hosts *hosts, const char *id, const char *arch,
-                const json_t *facts, const char (*extra_macs)[18],
-                size_t extra_count);
-
-/* The same for facts that are told once: it waits for the store, and writes
- * again when the host was changed meanwhile. */
-void host_learn_facts(struct hosts *hosts, const char *id, const json_t *facts,
-                      host_done *done, void *arg);
+void host_learn(struct hosts *hosts, const char *id,
+                const struct host_news *news, host_done *done, void *arg);
 
 /* Remembers a machine that is not ours and tells `host-unknown` when it is
  * new.  Bounded: the longest unseen is forgotten. */

@@ -187,8 +187,8 @@ static void decide(void *arg, const struct boot_client *client,
         seen && !client->loader && begins_boot(seen, request_kind, now);
     if (match == HOST_KNOWN) {
         if (strcmp(host->arch, client->arch) != 0)
-            host_learn(policy->spec.hosts, host->id, client->arch, NULL, NULL,
-                       0);
+            host_learn(policy->spec.hosts, host->id,
+                       &(struct host_news){.arch = client->arch}, NULL, NULL);
         known_host(policy, host, seen, again, ret);
     } else if (match == HOST_CONFLICT) {
         host_conflict_seen(policy->spec.hosts, host, client->mac, client->uuid);

@@ -43,8 +43,9 @@ static void learn_macs(struct approving *a, const struct session *s)
         const char *text = json_string_value(json_array_get(list, i));
         snprintf(macs[i], sizeof(macs[i]), "%s", text ? text : "");
     }
-    host_learn(a->sessions->hosts, s->host_id, NULL, NULL,
-               (const char(*)[18])macs, count);
+    const struct host_news news = {.macs = (const char(*)[18])macs,
+                                   .mac_count = count};
+    host_learn(a->sessions->hosts, s->host_id, &news, NULL, NULL);
 }
 
 static void approved(void *arg, struct task *task, const struct err *err)

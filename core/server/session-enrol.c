@@ -173,7 +173,8 @@ static void created(void *arg, const struct host *host, const struct err *err)
     memcpy(a->host_id, host->id, sizeof(a->host_id));
     (void)json_object_del(s->facts, "uuid"); /* is the host's own */
     let_go(s, host);
-    host_learn_facts(a->sessions->hosts, a->host_id, s->facts, learned, a);
+    host_learn(a->sessions->hosts, a->host_id,
+               &(struct host_news){.facts = s->facts}, learned, a);
 }
 
 /* What the admin says, and the names that the machine has told: docks' and

@@ -178,7 +178,8 @@ static void joined(void *arg, struct task *task, const struct err *err)
         s->pending ? "session-pending" : "session-opened",
         json_pack("{s:s, s:s, s:s, s:s}", "host", s->host_id, "host_name",
                   task->now.host_name, "task", s->task, "tier", s->tier));
-    host_learn(sessions->hosts, s->host_id, NULL, s->facts, NULL, 0);
+    host_learn(sessions->hosts, s->host_id,
+               &(struct host_news){.facts = s->facts}, NULL, NULL);
     session_welcome(s, j->welcomed, j->arg);
     joining_free(j);
 }

@@ -145,7 +145,8 @@ static void note_inventory(struct reporting *r, const struct task *task)
     AUTO_JSON *facts = json_pack("{s:{s:s, s:i, s:I}}", "inventory", "task",
                                  task->now.id, "step", (int)m->step, "at_s",
                                  (json_int_t)sessions_wall_s(r->sessions));
-    host_learn(r->sessions->hosts, task->now.host_id, NULL, facts, NULL, 0);
+    host_learn(r->sessions->hosts, task->now.host_id,
+               &(struct host_news){.facts = facts}, NULL, NULL);
 }
 
 static void changed(void *arg, struct task *task, const struct err *err)
@@ -267,8 +268,9 @@ static void inventory_kept(void *arg, json_t *reference, const struct err *err)
         json_pack("{s:O, s:I}", "kept", reference, "at_s",
                   (json_int_t)sessions_wall_s(r->sessions)));
     if (*session->host_id) { /* it was approved meanwhile */
-        host_learn_facts(r->sessions->hosts, session->host_id, session->facts,
-                         inventory_learned, r);
+        host_learn(r->sessions->hosts, session->host_id,
+                   &(struct host_news){.facts = session->facts},
+                   inventory_learned, r);
         return;
     }
     (void)snprintf(key, sizeof(key), "/v1/session/%s", session->id);

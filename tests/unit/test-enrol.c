@@ -268,8 +268,12 @@ static void test_facts_told_at_once_are_all_kept(void **state)
     unsigned count = 0;
     AUTO_JSON *first = json_pack("{s:s}", "serial", "SN1");
     AUTO_JSON *second = json_pack("{s:s}", "vendor", "Maker");
-    host_learn_facts(f->w.hosts, id, first, learned, &count);
-    host_learn_facts(f->w.hosts, id, second, learned, &count);
+    host_learn(f->w.hosts, id, &(struct host_news){.facts = first}, learned,
+               &count);
+    host_learn(f->w.hosts, id, &(struct host_news){.facts = second}, learned,
+               &count);
+    AUTO_JSON *third = json_pack("{s:s}", "product", "Box");
+    host_learn(f->w.hosts, id, &(struct host_news){.facts = third}, NULL, NULL);
     world_settle(&f->w);
     assert_int_equal(count, 2);
     const json_t *facts = world_host(&f->w)->facts;
@@ -277,6 +281,8 @@ static void test_facts_told_at_once_are_all_kept(void **state)
                         "SN1");
     assert_string_equal(json_string_value(json_object_get(facts, "vendor")),
                         "Maker");
+    assert_string_equal(json_string_value(json_object_get(facts, "product")),
+                        "Box");
 }
 
 static void test_an_approved_machine_does_not_wait_again_after_a_kill(void **state)

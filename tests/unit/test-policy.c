@@ -211,7 +211,8 @@ static void test_a_docks_mac_names_no_machine(void **state)
                      ERR_INVALID);
     /* Nor does an approved engine bring it in. */
     host = host_find_name(w->hosts, "lab-01");
-    host_learn(w->hosts, host->id, "", NULL, dock, 1);
+    host_learn(w->hosts, host->id,
+               &(struct host_news){.macs = dock, .mac_count = 1}, NULL, NULL);
     world_settle(w);
     assert_int_equal(host_find_name(w->hosts, "lab-01")->mac_count, 1);
 }
