@@ -12,7 +12,8 @@
 #include "core/util/buf.h"
 #include "core/util/err.h"
 
-#define EFI_VARIABLES_FOLDER "/sys/firmware/efi/efivars"
+#define EFI_FOLDER "/sys/firmware/efi" /* there: the firmware is UEFI */
+#define EFI_VARIABLES_FOLDER EFI_FOLDER "/efivars"
 #define EFI_VALUE_MAX 65536
 #define EFI_NAME_BYTES 64
 

@@ -343,6 +343,10 @@ int handoff_efi(const struct handoff *handoff,
     uint16_t number = 0;
     AUTO_CLOSE int folder =
         open(EFI_VARIABLES_FOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (access(EFI_FOLDER, F_OK) != 0) {
+        resigned(ret_note, "this machine has no UEFI firmware");
+        return 0;
+    }
     if (folder < 0 || !efi_variables_writable(folder)) {
         resigned(ret_note, "the firmware's boot entries cannot be written");
         return 0;
