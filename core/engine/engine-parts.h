@@ -4,9 +4,9 @@
 #define CORE_ENGINE_ENGINE_PARTS_H
 
 #include "core/engine/engine.h"
-#include "core/engine/find-server.h"
+#include "core/engine/net/find-server.h"
 #include "core/engine/runner.h"
-#include "core/engine/session.h"
+#include "core/engine/session/session.h"
 #include "core/profile/plan.h"
 #include "core/wire/tls.h"
 

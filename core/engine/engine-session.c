@@ -4,7 +4,7 @@
 
 #include <time.h>
 
-#include "core/engine/init-console.h"
+#include "core/engine/init/init-console.h"
 #include "core/util/log.h"
 
 /* A screen is read by somebody who has just come to the machine. */

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/engine/hello.h"
+#include "core/engine/session/hello.h"
 
 #define PATIENCE_DEFAULT_MS (10u * 60 * 1000)
 #define TROUBLE_EVERY_MS 10000

@@ -9,8 +9,8 @@
 #define CORE_ENGINE_ENGINE_H
 
 #include "core/engine/console.h"
-#include "core/engine/init.h"
-#include "core/engine/rendezvous.h"
+#include "core/engine/init/init.h"
+#include "core/engine/net/rendezvous.h"
 #include "core/wire/trust.h"
 
 struct engine_setup {

@@ -6,12 +6,12 @@
 #include <unistd.h>
 
 #include "config.h"
-#include "core/engine/action-process.h"
+#include "core/engine/actions/action-process.h"
 #include "core/engine/change/change.h"
 #include "core/engine/engine.h"
-#include "core/engine/kexec-process.h"
-#include "core/engine/modules.h"
-#include "core/engine/pipeline-process.h"
+#include "core/engine/handoff/kexec-process.h"
+#include "core/engine/init/modules.h"
+#include "core/engine/pipeline/pipeline-process.h"
 #include "core/engine/run.h"
 #include "core/util/log.h"
 

@@ -8,7 +8,7 @@
 #include <sys/ioctl.h>
 
 #include "core/engine/engine.h"
-#include "core/engine/facts.h"
+#include "core/engine/facts/facts.h"
 #include "core/util/json.h"
 #include "core/util/log.h"
 #include "core/util/num.h"

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/engine/action-host.h"
+#include "core/engine/actions/action-host.h"
 #include "core/util/file.h"
 #include "core/util/log.h"
 

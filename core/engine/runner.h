@@ -8,8 +8,8 @@
 #define CORE_ENGINE_RUNNER_H
 
 #include "core/engine/console.h"
-#include "core/engine/init.h"
-#include "core/engine/session.h"
+#include "core/engine/init/init.h"
+#include "core/engine/session/session.h"
 #include "core/profile/plan.h"
 
 struct runner;

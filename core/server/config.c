@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/server/device-names.h"
+#include "core/server/hosts/device-names.h"
 #include "core/util/macros.h"
 #include "core/util/num.h"
 

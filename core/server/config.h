@@ -9,8 +9,8 @@
 #include <net/if.h>
 #include <stdbool.h>
 
-#include "core/server/dhcp.h"
-#include "core/server/identity.h"
+#include "core/server/dhcp/dhcp.h"
+#include "core/server/hosts/identity.h"
 #include "core/util/err.h"
 #include "core/util/log.h"
 #include "core/util/seam.h"

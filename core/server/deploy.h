@@ -10,9 +10,9 @@
 
 #include "core/plugin/params.h"
 #include "core/profile/plan.h"
-#include "core/server/dhcp.h"
+#include "core/server/dhcp/dhcp.h"
 #include "core/server/server.h"
-#include "core/server/store.h"
+#include "core/server/store/store.h"
 
 /* A step's result or an inventory: sealed on disk, named by this reference
  * in documents ({"object": hex, "key": hex, "bytes": N}). */

@@ -7,9 +7,9 @@
 #include <config.h>
 #include "core/server/config.h"
 #include "core/server/offline.h"
-#include "core/server/openapi.h"
+#include "core/server/rest/openapi.h"
 #include "core/server/serve.h"
-#include "core/server/worker-main.h"
+#include "core/server/workers/worker-main.h"
 #include "core/util/log.h"
 
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };

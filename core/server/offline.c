@@ -13,8 +13,8 @@
 #include "core/server/audit.h"
 #include "core/server/privileges.h"
 #include "core/server/site.h"
-#include "core/server/store.h"
-#include "core/server/token.h"
+#include "core/server/store/store.h"
+#include "core/server/rest/token.h"
 #include "core/util/file.h"
 #include "core/util/json.h"
 

@@ -6,8 +6,8 @@
 
 #include <slipway/transport.h>
 
-#include "core/server/publish.h"
-#include "core/server/worker.h"
+#include "core/server/boot/publish.h"
+#include "core/server/workers/worker.h"
 
 static bool serves(const struct registry_entry *entry)
 {

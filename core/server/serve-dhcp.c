@@ -7,7 +7,7 @@
 #include "core/plugin/registry.h"
 #include "core/server/config.h"
 #include "core/server/deploy.h"
-#include "core/server/publish.h"
+#include "core/server/boot/publish.h"
 #include "core/util/log.h"
 
 static void copy_subnet(const struct config_subnet *from,

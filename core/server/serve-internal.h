@@ -3,7 +3,7 @@
 #ifndef CORE_SERVER_SERVE_INTERNAL_H
 #define CORE_SERVER_SERVE_INTERNAL_H
 
-#include "core/server/dhcp.h"
+#include "core/server/dhcp/dhcp.h"
 #include "core/server/server.h"
 #include "core/server/sockets.h"
 #include "core/util/err.h"

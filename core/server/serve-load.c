@@ -12,12 +12,12 @@
 #include "core/server/config.h"
 #include "core/server/deploy.h"
 #include "core/server/event.h"
-#include "core/server/images.h"
+#include "core/server/images/images.h"
 #include "core/server/plugins.h"
-#include "core/server/publish.h"
-#include "core/server/secret.h"
-#include "core/server/token.h"
-#include "core/server/uploads.h"
+#include "core/server/boot/publish.h"
+#include "core/server/tasks/secret.h"
+#include "core/server/rest/token.h"
+#include "core/server/images/uploads.h"
 #include "core/util/log.h"
 
 static void next(void *arg, const struct err *err);

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/server/http-accept.h"
+#include "core/server/http/http-accept.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/server/door-route.h"
-#include "core/server/http-range.h"
+#include "core/server/http/door-route.h"
+#include "core/server/http/http-range.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

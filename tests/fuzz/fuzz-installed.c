@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What stands on an installed disk: GRUB's configuration and block, entries of
  * other loaders, EFI programs and kernels. */
-#include "core/engine/installed.h"
+#include "core/engine/handoff/installed.h"
 
 #include <string.h>
 

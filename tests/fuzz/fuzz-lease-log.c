@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The lease log as it may be found on a damaged disk. */
-#include "core/server/lease-log.h"
+#include "core/server/dhcp/lease-log.h"
 #include "core/util/sim.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -3,7 +3,7 @@
  * come to an end, and say why whenever it refuses. */
 #include <string.h>
 
-#include "core/server/schema.h"
+#include "core/server/rest/schema.h"
 #include "core/util/json.h"
 
 #define MAX_BODY (64 * 1024)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A firmware's SMBIOS table. */
-#include "core/engine/facts.h"
+#include "core/engine/facts/facts.h"
 
 #include "core/util/json.h"
 

@@ -8,10 +8,10 @@
 #ifndef TESTS_LIB_DEPLOY_WORLD_H
 #define TESTS_LIB_DEPLOY_WORLD_H
 
-#include "core/server/batch.h"
-#include "core/server/enrol.h"
-#include "core/server/policy.h"
-#include "core/server/session.h"
+#include "core/server/tasks/batch.h"
+#include "core/server/hosts/enrol.h"
+#include "core/server/boot/policy.h"
+#include "core/server/sessions/session.h"
 #include "core/util/sim.h"
 
 #define WORLD_MAC "52:54:00:00:00:01"

@@ -13,11 +13,11 @@ said=$(cat $code | tr '\n' ' ' | grep -oE '(events_emit|deploy->event|emit)\([^;
 unexplained=$(for id in $said; do grep -qx "$id" <<< "$events" || echo "$id"; done)
 is "$unexplained" "" "every event that is told is in the list"
 
-problems=$(sed -n 's/^\([a-z-]*\) [0-9][0-9][0-9] .*/\1/p' core/server/problems.list)
-used=$(cat core/server/*.c | tr '\n' ' ' |
+problems=$(sed -n 's/^\([a-z-]*\) [0-9][0-9][0-9] .*/\1/p' core/server/rest/problems.list)
+used=$(cat $(find core/server -name "*.c") | tr '\n' ' ' |
   grep -oE '(request_problem|send_problem|http_problem_response|refuse)\([^;"]*, *"[a-z-]+"' | grep -oE '"[a-z-]+"$' | tr -d '"' | sort -u)
 unknown=$(for id in $used; do grep -qx "$id" <<< "$problems" || echo "$id"; done)
 is "$unknown" "" "every problem that is answered with is in the catalogue"
-unused=$(for id in $problems; do grep -lF "\"$id\"" core/server/*.c | grep -qv openapi.c || echo "$id"; done)
+unused=$(for id in $problems; do grep -lF "\"$id\"" $(find core/server -name "*.c") | grep -qv openapi.c || echo "$id"; done)
 is "$unused" "" "every problem of the catalogue is answered with somewhere"
 done_testing

@@ -43,7 +43,7 @@ keys=$(jq -r '[.. | objects | .properties? // empty | keys[]] | unique[]' "$top_
 is "$(for key in $keys; do grep -qwF -- "$key" "$(page slipway-profile.5)" || echo "$key"; done)" "" "slipway-profile(5) has every key"
 
 # In order, one by one.
-pods=$(cd "$top_srcdir" && find core plugins sdk -name '*.pod'; echo "$top_builddir/core/server/slipway-problems.7.pod")
+pods=$(cd "$top_srcdir" && find core plugins sdk -name '*.pod'; echo "$top_builddir/core/server/rest/slipway-problems.7.pod")
 is "$(cd "$top_srcdir" && podchecker $pods 2>&1 | grep -v 'pod syntax OK')" "" "podchecker finds no fault"
 if command -v man > /dev/null; then
   faults=$(cd "$top_srcdir" && for pod in $pods; do

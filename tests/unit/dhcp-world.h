@@ -8,7 +8,7 @@
 
 #include "core/boot/client.h"
 #include "core/boot/packet.h"
-#include "core/server/dhcp.h"
+#include "core/server/dhcp/dhcp.h"
 #include "core/util/sim.h"
 
 #define WORLD_SERVER "10.0.0.1"

@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "core/engine/action-host.h"
-#include "core/engine/action-process.h"
+#include "core/engine/actions/action-host.h"
+#include "core/engine/actions/action-process.h"
 #include "core/util/file.h"
 #include "core/util/json.h"
 #include "core/util/log.h"

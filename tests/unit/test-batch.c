@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Batches: all or nothing before anything is written, everything afterwards. */
-#include "core/server/batch.h"
+#include "core/server/tasks/batch.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Names of devices: lists as they are published, damaged and absent. */
-#include "core/server/device-names.h"
+#include "core/server/hosts/device-names.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "core/engine/disk-select.h"
+#include "core/engine/disks/disk-select.h"
 #include "core/util/json.h"
 
 #define GIB (UINT64_C(1) << 30)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Disks as a made-up sysfs shows them. */
-#include "core/engine/disks.h"
+#include "core/engine/disks/disks.h"
 
 #include <fcntl.h>
 #include <setjmp.h>

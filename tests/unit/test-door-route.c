@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "core/server/door-route.h"
+#include "core/server/http/door-route.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "core/server/http-range.h"
+#include "core/server/http/http-range.h"
 #include "core/util/macros.h"
 
 static enum door_route_kind parse(const char *text, struct door_route *ret)

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "core/engine/action-process.h"
+#include "core/engine/actions/action-process.h"
 #include "core/engine/engine.h"
 #include "core/profile/plan.h"
 #include "core/util/json.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The enrolment window, and unknown machines that become hosts. */
-#include "core/server/enrol.h"
+#include "core/server/hosts/enrol.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Inventory: SMBIOS tables, good and damaged, a machine without any, and the
  * devices and variables that a made-up sysfs shows. */
-#include "core/engine/facts.h"
+#include "core/engine/facts/facts.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

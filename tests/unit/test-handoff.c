@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Leaving: words, boot entries, and the EFI system partition of a GPT. */
-#include "core/engine/handoff.h"
+#include "core/engine/handoff/handoff.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -12,10 +12,10 @@
 
 #include <cmocka.h>
 
-#include "core/engine/efi-variables.h"
-#include "core/engine/handoff-efi.h"
-#include "core/engine/init-devices.h"
-#include "core/engine/init.h"
+#include "core/engine/handoff/efi-variables.h"
+#include "core/engine/handoff/handoff-efi.h"
+#include "core/engine/init/init-devices.h"
+#include "core/engine/init/init.h"
 #include "core/util/bytes.h"
 #include "core/util/file.h"
 

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "core/server/http-accept.h"
+#include "core/server/http/http-accept.h"
 #include "core/util/macros.h"
 
 static const char *const types[] = {"application/json", "text/html",

@@ -2,7 +2,7 @@
 /* What an installed disk would boot: GRUB's and other loaders' configurations,
  * unified kernel images, and the search over folders that stand for mounted
  * file systems. */
-#include "core/engine/installed.h"
+#include "core/engine/handoff/installed.h"
 
 #include <fcntl.h>
 #include <setjmp.h>

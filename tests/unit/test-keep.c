@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Results kept as sealed objects: there and back, and damage. */
-#include "core/server/keep.h"
+#include "core/server/store/keep.h"
 
 #include <fcntl.h>
 #include <setjmp.h>

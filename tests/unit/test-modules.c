@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "core/engine/modules.h"
+#include "core/engine/init/modules.h"
 
 #include <fcntl.h>
 #include <setjmp.h>

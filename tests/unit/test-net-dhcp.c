@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The engine's DHCP client against a small server in a simulated network. */
-#include "core/engine/net-dhcp.h"
+#include "core/engine/net/net-dhcp.h"
 
 #include <arpa/inet.h>
 #include <setjmp.h>

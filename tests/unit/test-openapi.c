@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "core/server/openapi.h"
-#include "core/server/problem.h"
+#include "core/server/rest/openapi.h"
+#include "core/server/rest/problem.h"
 #include "core/util/json.h"
 #include "core/util/macros.h"
 

@@ -3,7 +3,7 @@
  * Files into an ext4 without mounting it, with the real helper and e2fsprogs:
  * exactly the reported ranges differ, and e2fsck is content.
  */
-#include "core/engine/personalise.h"
+#include "core/engine/actions/personalise.h"
 
 #include <fcntl.h>
 #include <setjmp.h>

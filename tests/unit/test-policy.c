@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What machines that ask to boot are told, and who they are. */
-#include "core/server/policy.h"
+#include "core/server/boot/policy.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

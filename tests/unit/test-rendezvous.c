@@ -13,7 +13,7 @@
 
 #include "core/boot/packet.h"
 #include "core/boot/pxe.h"
-#include "core/engine/rendezvous.h"
+#include "core/engine/net/rendezvous.h"
 #include "core/util/sim.h"
 
 #define ENGINE "192.0.2.50"

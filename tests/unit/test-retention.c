@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "core/server/retention.h"
+#include "core/server/tasks/retention.h"
 #include "tests/lib/deploy-world.h"
 #include "tests/lib/memory-store.h"
 

@@ -9,9 +9,9 @@
 
 #include <cmocka.h>
 
-#include "core/server/problem.h"
-#include "core/server/route.h"
-#include "core/server/schema.h"
+#include "core/server/rest/problem.h"
+#include "core/server/rest/route.h"
+#include "core/server/rest/schema.h"
 #include "core/util/macros.h"
 
 static void handler(struct server *server, struct request *r)

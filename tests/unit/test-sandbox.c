@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a sandboxed process can and cannot do; each try in a child. */
-#include "core/server/sandbox.h"
+#include "core/server/workers/sandbox.h"
 
 #include <config.h>
 #include <fcntl.h>

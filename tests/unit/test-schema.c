@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "core/server/schema.h"
+#include "core/server/rest/schema.h"
 #include "core/util/macros.h"
 
 struct sample {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Secrets: sealed in the store, in the plan of a session that may have them,
  * and nowhere else. */
-#include "core/server/secret.h"
+#include "core/server/tasks/secret.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "core/profile/expand.h"
-#include "core/server/task-secret.h"
+#include "core/server/tasks/task-secret.h"
 #include "core/util/json.h"
 #include "tests/lib/deploy-world.h"
 #include "tests/lib/memory-store.h"

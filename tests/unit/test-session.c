@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tickets, sessions, approvals and what an attacker tries. */
-#include "core/server/session.h"
+#include "core/server/sessions/session.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

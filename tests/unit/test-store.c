@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "core/server/store.h"
+#include "core/server/store/store.h"
 #include "core/util/macros.h"
 #include "core/util/sim.h"
 #include "tests/lib/faulty-store.h"

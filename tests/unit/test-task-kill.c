@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The server is killed at every single write of a deployment, with that write
  * done and not done; the deployment ends as if nothing had been. */
-#include "core/server/task.h"
+#include "core/server/tasks/task.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The life of a task under virtual time. */
-#include "core/server/task.h"
+#include "core/server/tasks/task.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

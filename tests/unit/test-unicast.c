@@ -17,11 +17,11 @@
 
 #include <cmocka.h>
 
-#include "core/engine/pipeline-client.h"
-#include "core/engine/pipeline-process.h"
+#include "core/engine/pipeline/pipeline-client.h"
+#include "core/engine/pipeline/pipeline-process.h"
 #include "core/plugin/load.h"
-#include "core/server/worker-main.h"
-#include "core/server/worker.h"
+#include "core/server/workers/worker-main.h"
+#include "core/server/workers/worker.h"
 #include "core/util/file.h"
 #include "core/util/log.h"
 #include "tests/unit/image-fixture.h"

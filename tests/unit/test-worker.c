@@ -3,7 +3,7 @@
  * Real workers: this program is its own /proc/self/exe.  The client is this
  * process with blocking sockets; the parent's loop runs when it is needed.
  */
-#include "core/server/worker.h"
+#include "core/server/workers/worker.h"
 
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -18,7 +18,7 @@
 #include <cmocka.h>
 
 #include "core/plugin/load.h"
-#include "core/server/worker-main.h"
+#include "core/server/workers/worker-main.h"
 #include "core/util/buf.h"
 #include "core/util/file.h"
 #include "core/util/log.h"

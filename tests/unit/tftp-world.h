@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 #include "core/boot/boot-table.h"
-#include "core/server/serve-host.h"
+#include "core/server/workers/serve-host.h"
 #include "core/util/buf.h"
 #include "core/util/sim.h"
 

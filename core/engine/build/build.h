@@ -78,7 +78,7 @@ struct module_set {
 int modules_choose(const struct tree *tree, const char *list_path,
                    struct module_set *ret, struct err *err);
 void module_set_done(struct module_set *set);
-/* The index that the engine loads modules by (core/engine/modules.h). */
+/* The index that the engine loads modules by (core/engine/init/modules.h). */
 int modules_index(const struct module_set *set, struct buf *ret,
                   struct err *err);
 

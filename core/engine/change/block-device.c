@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#include "core/engine/modules.h"
+#include "core/engine/init/modules.h"
 
 #define READY_MS 5000 /* until the kernel shows the device's size */
 
