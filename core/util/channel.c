@@ -245,6 +245,22 @@ static bool receive_one(struct channel *channel)
     return true;
 }
 
+/* False when a handler freed it. */
+static bool end_dispatch(struct channel *channel)
+{
+    channel->dispatching = false;
+    if (!channel->freed)
+        return true;
+    channel->freed = false;
+    channel_free(channel);
+    return false;
+}
+
+static bool may_receive(const struct channel *channel)
+{
+    return !channel->freed && !channel->dead && !channel->paused;
+}
+
 static void channel_ready(void *arg, unsigned events)
 {
     struct channel *channel = arg;
@@ -253,14 +269,17 @@ static void channel_ready(void *arg, unsigned events)
         flush_queue(channel);
     /* A few at a time: other descriptors want their turn. */
     for (int i = 0; i < 16 && events & LOOP_READ; i++)
-        if (channel->freed || channel->dead || channel->paused ||
-            !receive_one(channel))
+        if (!may_receive(channel) || !receive_one(channel))
             break;
-    channel->dispatching = false;
-    if (channel->freed) {
-        channel->freed = false;
-        channel_free(channel);
-    }
+    (void)end_dispatch(channel);
+}
+
+bool channel_drain(struct channel *channel)
+{
+    channel->dispatching = true;
+    while (may_receive(channel) && receive_one(channel))
+        continue;
+    return end_dispatch(channel);
 }
 
 struct channel *channel_new(struct loop *loop, int fd, size_t max_queued,

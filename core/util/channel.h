@@ -40,6 +40,10 @@ struct channel *channel_new(struct loop *loop, int fd, size_t max_queued,
                             const struct channel_handlers *handlers, void *arg,
                             struct err *err);
 void channel_free(struct channel *channel);
+/* Hands everything that has arrived to the handlers, for a peer that has ended:
+ * its end is seen while its last messages still wait.  False when a handler
+ * freed the channel, and what it belongs to with it. */
+bool channel_drain(struct channel *channel);
 /* Steals `head`; copies the bytes; duplicates the descriptors. */
 int channel_send(struct channel *channel, json_t *head, const void *data,
                  size_t length, const int *fds, size_t fd_count,

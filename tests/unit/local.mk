@@ -455,6 +455,12 @@ tests_unit_test_worker_SOURCES = %D%/test-worker.c
 tests_unit_test_worker_LDADD = libslipwayserver.la $(UNIT_LIBS)
 tests_unit_test_worker_CFLAGS = $(UNIT_CFLAGS)
 
+check_PROGRAMS += %D%/test-worker-process
+TESTS += %D%/test-worker-process
+tests_unit_test_worker_process_SOURCES = %D%/test-worker-process.c
+tests_unit_test_worker_process_LDADD = libslipwayserver.la $(UNIT_LIBS)
+tests_unit_test_worker_process_CFLAGS = $(UNIT_CFLAGS)
+
 check_PROGRAMS += %D%/test-x86-bios
 TESTS += %D%/test-x86-bios
 tests_unit_test_x86_bios_SOURCES = %D%/test-x86-bios.c \

@@ -60,7 +60,6 @@ struct action_host {
     void *arg;
     struct child *child;
     struct channel *channel;
-    struct loop_timer *grace;  /* waits for the channel's last messages */
     struct loop_timer *killer; /* after a cancel */
     enum action_phase phase;
     enum action_phase failed_phase;

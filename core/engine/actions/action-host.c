@@ -13,7 +13,6 @@
 
 #define STEP_TIMEOUT_DEFAULT_MS (60u * 60 * 1000)
 #define CHANNEL_QUEUE 64
-#define GRACE_MS 2000
 #define CANCEL_GRACE_MS 10000
 
 void action_reply(struct action_host *host, int code, json_t *head, int fd)
@@ -186,9 +185,7 @@ static json_t *compose_result(struct action_host *host)
 
 static void finish(struct action_host *host)
 {
-    loop_timer_cancel(host->grace);
     loop_timer_cancel(host->killer);
-    host->grace = NULL;
     host->killer = NULL;
     if (host->phase == ACTION_ENDED)
         return;
@@ -213,14 +210,6 @@ static void finish(struct action_host *host)
     host->handlers.done(host->arg, &end);
 }
 
-static void on_grace_over(void *arg)
-{
-    struct action_host *host = arg;
-
-    host->grace = NULL;
-    finish(host);
-}
-
 static void on_child_ended(void *arg, int status, bool timed_out)
 {
     struct action_host *host = arg;
@@ -228,12 +217,8 @@ static void on_child_ended(void *arg, int status, bool timed_out)
     host->child_gone = true;
     host->status = status;
     host->timed_out = timed_out;
-    /* Its last messages may still be in the channel. */
-    if (!host->channel)
+    if (!host->channel || channel_drain(host->channel))
         finish(host);
-    else
-        host->grace =
-            loop_timer(host->spec.loop, GRACE_MS, on_grace_over, host);
 }
 
 static void on_channel_closed(void *arg, const char *why)
@@ -365,7 +350,6 @@ void action_host_free(struct action_host *host)
         return;
     action_stop_images(host);
     action_stop_personalise(host);
-    loop_timer_cancel(host->grace);
     loop_timer_cancel(host->killer);
     child_free(host->child);
     channel_free(host->channel);

@@ -147,6 +147,8 @@ static void on_ended(void *arg, int status, bool timed_out)
     char sentence[160];
 
     (void)timed_out;
+    if (!channel_drain(client->channel))
+        return;
     (void)snprintf(sentence, sizeof(sentence),
                    status < 256 ? "the pipeline process ended with status %d "
                                   "before its work was done"

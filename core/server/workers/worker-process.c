@@ -98,6 +98,8 @@ static void on_child_ended(void *arg, int status, bool timed_out)
         continue;
     if (p->line_length)
         take_line(p);
+    if (!channel_drain(p->channel))
+        return; /* its last message was what its owner waited for */
     if (status < 256)
         (void)snprintf(how, sizeof(how), "ended with status %d", status);
     else

@@ -16,8 +16,9 @@ struct worker_process;
 struct worker_process_handlers {
     /* Every message (channel.h says who owns what). */
     void (*on_message)(void *arg, struct channel_message *message);
-    /* The process is gone, once; `why` is a sentence ("ended with status 1,
-     * its last words: ...").  `clean` = status 0.  Free it from here. */
+    /* The process is gone and all its messages were told, once; `why` is a
+     * sentence ("ended with status 1, its last words: ...").  `clean` =
+     * status 0.  Free it from here. */
     void (*on_ended)(void *arg, bool clean, const char *why);
 };
 
