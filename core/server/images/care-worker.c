@@ -2,7 +2,6 @@
 /* The care worker: see care-worker.h. */
 #include "core/server/images/care-worker.h"
 
-#include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -11,11 +10,9 @@
 #include "core/image/objects-collect.h"
 #include "core/image/reader.h"
 #include "core/server/workers/sandbox.h"
-#include "core/server/workers/worker-main.h"
-#include "core/util/channel.h"
+#include "core/server/workers/worker-job.h"
 #include "core/util/file.h"
 #include "core/util/json.h"
-#include "core/util/log.h"
 
 #define MAX_OPEN_FILES 64
 #define MAX_MEMORY_BYTES (UINT64_C(4) << 30) /* names: objects-collect.h */
@@ -28,7 +25,7 @@ struct job {
     bool dry_run;
     int64_t before_s;
     struct seal_secret secret;
-    struct verify_key keys[CARE_VERIFY_KEYS];
+    struct care_keys keys;
     int fds[CARE_FDS];
     struct objects *objects;
     unsigned told_permille;
@@ -39,10 +36,12 @@ struct job {
     uint64_t damaged;
 };
 
-static int tell(json_t *message)
-{
-    return channel_send_now(WORKER_CHANNEL_FD, message, NULL, 0, NULL, 0, NULL);
-}
+static const struct worker_job shape = {
+    .name = "care",
+    .key_bytes = sizeof(struct care_keys),
+    .fds = CARE_FDS,
+    .fds_needed = CARE_FDS,
+};
 
 /* Without a parent there is nobody to work for. */
 static int tell_permille(struct job *job, unsigned permille)
@@ -50,7 +49,7 @@ static int tell_permille(struct job *job, unsigned permille)
     if (permille <= job->told_permille)
         return 0;
     job->told_permille = permille;
-    return tell(json_pack("{s:s, s:I}", "type", "progress", "permille",
+    return worker_job_tell(json_pack("{s:s, s:I}", "type", "progress", "permille",
                           (json_int_t)permille));
 }
 
@@ -60,7 +59,7 @@ static void found(void *arg, const struct image_fault *fault)
 {
     struct job *job = arg;
     job->damaged++;
-    (void)tell(json_pack("{s:s, s:s, s:s, s:I, s:I, s:s}", "type", "damage",
+    (void)worker_job_tell(json_pack("{s:s, s:s, s:s, s:I, s:I, s:s}", "type", "damage",
                          "image", job->image, "what", fault->what,
                          "offset_bytes", (json_int_t)fault->offset_bytes,
                          "length_bytes", (json_int_t)fault->length_bytes,
@@ -96,8 +95,8 @@ static int verify_image(struct job *job, const char *manifest, struct err *err)
     if (rc)
         return rc;
     if (objects_manifest_get(job->objects, &digest, &text, signature, &what) ||
-        manifest_open(text.data, text.length, signature, job->keys,
-                      ARRAY_LENGTH(job->keys), m, &what)) {
+        manifest_open(text.data, text.length, signature,
+                      job->keys.verify, ARRAY_LENGTH(job->keys.verify), m, &what)) {
         found_manifest(job, &what);
         return 0;
     }
@@ -165,29 +164,16 @@ static json_t *collect(struct job *job, const json_t *named, struct err *err)
 
 /* ---- the job ---- */
 
-static int parse(struct job *job, struct channel_message *message,
-                 struct err *err)
+static int parse(struct job *job, const json_t *head, struct err *err)
 {
     struct json_reader r;
-    json_reader_init(&r, message->head, "", err);
+    json_reader_init(&r, head, "", err);
     job->collect = !strcmp(json_get_text(&r, "type"), "collect");
     job->secret.epoch = (uint32_t)json_get_u64(&r, "epoch", 0, UINT32_MAX);
     job->before_s = (int64_t)json_get_u64(&r, "before_s", 0, INT64_MAX);
     job->dry_run = json_get_bool(&r, "dry_run");
-    int rc = json_done(&r);
-    if (!rc && message->length != sizeof(job->secret.key) + sizeof(job->keys))
-        rc = err_set(err, ERR_INTERNAL, "the care worker has no keys");
-    for (size_t i = 0; !rc && i < CARE_FDS; i++) {
-        job->fds[i] = TAKE_FD(message->fds[i]);
-        if (job->fds[i] < 0)
-            rc = err_set(err, ERR_INTERNAL, "the care worker lacks a folder");
-    }
-    if (rc)
-        return rc;
-    memcpy(job->secret.key.bytes, message->data, sizeof(job->secret.key));
-    memcpy(job->keys, message->data + sizeof(job->secret.key),
-           sizeof(job->keys));
-    return 0;
+    job->secret.key = job->keys.secret;
+    return json_done(&r);
 }
 
 static json_t *read_list(const struct job *job, struct err *err)
@@ -211,12 +197,10 @@ static json_t *read_list(const struct job *job, struct err *err)
 /* The one message, then no more privileges than the job needs. */
 static int receive(struct job *job, struct err *err)
 {
-    struct channel_message message;
-    int rc = channel_receive(WORKER_CHANNEL_FD, &message, err);
-    if (rc)
-        return rc;
-    rc = parse(job, &message, err);
-    channel_message_done(&message);
+    AUTO_JSON *head = NULL;
+    int rc = worker_job_receive(&shape, &job->keys, job->fds, &head, err);
+    if (!rc)
+        rc = parse(job, head, err);
     if (rc)
         return rc;
     /* Neither failing matters: it is only politeness. */
@@ -252,13 +236,12 @@ int care_worker_main(void)
 {
     struct job job = {.fds = {-1, -1, -1, -1}};
     struct err err = ERR_INIT;
-    (void)signal(SIGPIPE, SIG_IGN); /* a parent that dies is a failed send */
     json_t *result = NULL;
     if (!receive(&job, &err))
         result = run(&job, &err);
     secret_wipe(&job.secret, sizeof(job.secret));
-    return tell(result ? json_pack("{s:s, s:o}", "type", "done", "result",
-                                   result)
-                       : json_pack("{s:s, s:i, s:s}", "type", "failed", "code",
-                                   err.code, "message", err.text)) != 0;
+    secret_wipe(&job.keys, sizeof(job.keys));
+    return worker_job_tell(result ? json_pack("{s:s, s:o}", "type", "done",
+                                              "result", result)
+                                  : worker_job_failure(&err)) != 0;
 }

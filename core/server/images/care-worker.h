@@ -5,7 +5,7 @@
  * and nothing else, and when it verifies it may not write.
  *
  * Parent -> worker, once, with objects/, index/, manifests/ and a file with the
- * job as descriptors; the site's secret, then its verify keys, as bytes:
+ * job as descriptors; a struct care_keys as bytes:
  *
  *   {"type": "verify" | "collect", "epoch", "before_s", "dry_run"}
  *
@@ -20,7 +20,7 @@
 #ifndef CORE_SERVER_IMAGES_CARE_WORKER_H
 #define CORE_SERVER_IMAGES_CARE_WORKER_H
 
-#include "core/util/macros.h"
+#include "core/util/crypto.h"
 
 #define CARE_FD_OBJECTS 0
 #define CARE_FD_INDEX 1
@@ -28,7 +28,12 @@
 #define CARE_FD_JOB 3
 #define CARE_FDS 4
 #define CARE_JOB_MAX_BYTES ((size_t)64 << 20)
-#define CARE_VERIFY_KEYS 2
+
+/* The bytes of the one message. */
+struct care_keys {
+    struct secret_key secret; /* the site's */
+    struct verify_key verify[2];
+};
 
 /* The body of `slipwayd worker care`; returns the exit status. */
 int care_worker_main(void);

@@ -190,7 +190,7 @@ static int start_worker(struct care *care, json_t *list, struct err *err)
 {
     AUTO_JSON *taken = list;
     const struct image_files *files = care->cares->server->images->files;
-    uint8_t keys[sizeof(files->secret.key) + sizeof(files->keys)];
+    struct care_keys keys;
     AUTO_FREE char *text = json_text(taken);
     if (!text)
         return err_set(err, ERR_NO_MEMORY, "no memory to care for images");
@@ -208,16 +208,16 @@ static int start_worker(struct care *care, json_t *list, struct err *err)
         [CARE_FD_MANIFESTS] = objects_manifest_fd(files->objects),
         [CARE_FD_JOB] = job,
     };
-    memcpy(keys, files->secret.key.bytes, sizeof(files->secret.key));
-    memcpy(keys + sizeof(files->secret.key), files->keys, sizeof(files->keys));
+    keys.secret = files->secret.key;
+    memcpy(keys.verify, files->keys, sizeof(keys.verify));
     json_t *head = json_pack("{s:s, s:I, s:I, s:b}", "type",
                              care->collect ? "collect" : "verify", "epoch",
                              (json_int_t)files->secret.epoch, "before_s",
                              (json_int_t)care->before_s, "dry_run",
                              care->dry_run);
-    int rc = worker_process_send(care->worker, head, keys, sizeof(keys), fds,
-                                 CARE_FDS, err);
-    secret_wipe(keys, sizeof(keys));
+    int rc = worker_process_send(care->worker, head, &keys, sizeof(keys),
+                                 fds, CARE_FDS, err);
+    secret_wipe(&keys, sizeof(keys));
     return rc;
 }
 

@@ -10,10 +10,8 @@
 
 #include "core/server/images/import-convert.h"
 #include "core/server/workers/sandbox.h"
-#include "core/server/workers/worker-main.h"
-#include "core/util/channel.h"
+#include "core/server/workers/worker-job.h"
 #include "core/util/json.h"
-#include "core/util/log.h"
 
 #define PROGRESS_INTERVAL_MS 250
 #define MAX_OPEN_FILES 128
@@ -31,6 +29,13 @@ struct job {
     uint64_t told_ms; /* when the parent last heard of progress */
 };
 
+static const struct worker_job shape = {
+    .name = "import",
+    .key_bytes = sizeof(struct secret_key),
+    .fds = IMPORT_FDS,
+    .fds_needed = IMPORT_FD_STATE,
+};
+
 static uint64_t now_ms(void)
 {
     struct timespec now;
@@ -46,29 +51,24 @@ static int progress(void *arg, uint64_t done_bytes, uint64_t stored_bytes)
     if (now - job->told_ms < PROGRESS_INTERVAL_MS)
         return 0;
     job->told_ms = now;
-    return channel_send_now(
-        WORKER_CHANNEL_FD,
-        json_pack("{s:s, s:I, s:I, s:I}", "type", "progress", "done_bytes",
-                  (json_int_t)done_bytes, "stored_bytes",
-                  (json_int_t)stored_bytes, "size_bytes",
-                  (json_int_t)job->spec.size_bytes),
-        NULL, 0, NULL, 0, NULL);
+    return worker_job_tell(json_pack(
+        "{s:s, s:I, s:I, s:I}", "type", "progress", "done_bytes",
+        (json_int_t)done_bytes, "stored_bytes", (json_int_t)stored_bytes,
+        "size_bytes", (json_int_t)job->spec.size_bytes));
 }
 
 static int begun(void *arg, uint64_t offset_bytes)
 {
     (void)arg;
-    return channel_send_now(WORKER_CHANNEL_FD,
-                            json_pack("{s:s, s:I}", "type", "begun",
-                                      "offset_bytes", (json_int_t)offset_bytes),
-                            NULL, 0, NULL, 0, NULL);
+    return worker_job_tell(json_pack("{s:s, s:I}", "type", "begun",
+                                     "offset_bytes",
+                                     (json_int_t)offset_bytes));
 }
 
-static int parse(struct job *job, struct channel_message *message,
-                 struct err *err)
+static int parse(struct job *job, const json_t *head, struct err *err)
 {
     struct json_reader r;
-    json_reader_init(&r, message->head, "", err);
+    json_reader_init(&r, head, "", err);
     (void)json_get_text(&r, "type");
     (void)snprintf(job->name, sizeof(job->name), "%s",
                    json_get_text(&r, "name"));
@@ -83,34 +83,22 @@ static int parse(struct job *job, struct channel_message *message,
         rc = image_kind_parse(kind, &job->spec.kind, err);
     if (!rc)
         rc = disk_format_parse(format, &job->format, err);
-    if (!rc && message->length != sizeof(job->secret.key.bytes))
-        rc = err_set(err, ERR_INTERNAL, "the import has no secret");
-    for (size_t i = 0; !rc && i < IMPORT_FDS; i++) {
-        job->fds[i] = TAKE_FD(message->fds[i]);
-        if (job->fds[i] < 0 && i != IMPORT_FD_STATE)
-            rc = err_set(err, ERR_INTERNAL, "the import lacks a descriptor");
-    }
-    if (rc)
-        return rc;
-    memcpy(job->secret.key.bytes, message->data, message->length);
     job->spec.fd = job->fds[IMPORT_FD_PIPE];
     job->spec.size_bytes = job->sent_bytes;
     job->spec.begun = begun;
     job->spec.secret = &job->secret;
     job->spec.progress = progress;
     job->spec.arg = job;
-    return 0;
+    return rc;
 }
 
 /* The one message, then no more privileges than the job needs. */
 static int receive(struct job *job, struct err *err)
 {
-    struct channel_message message;
-    int rc = channel_receive(WORKER_CHANNEL_FD, &message, err);
-    if (rc)
-        return rc;
-    rc = parse(job, &message, err);
-    channel_message_done(&message);
+    AUTO_JSON *head = NULL;
+    int rc = worker_job_receive(&shape, &job->secret.key, job->fds, &head, err);
+    if (!rc)
+        rc = parse(job, head, err);
     if (rc)
         return rc;
     const int dirs[] = {job->fds[IMPORT_FD_OBJECTS], job->fds[IMPORT_FD_INDEX],
@@ -181,8 +169,7 @@ static json_t *outcome(json_t *manifest, uint64_t kept, const struct err *err)
     if (err->code == ERR_UNAVAILABLE)
         return json_pack("{s:s, s:I, s:s}", "type", "kept", "offset_bytes",
                          (json_int_t)kept, "message", err->text);
-    return json_pack("{s:s, s:i, s:s}", "type", "failed", "code", err->code,
-                     "message", err->text);
+    return worker_job_failure(err);
 }
 
 int import_worker_main(void)
@@ -190,17 +177,10 @@ int import_worker_main(void)
     struct job job = {.name = "", .fds = {-1, -1, -1, -1}};
     uint64_t kept = 0;
     struct err err = ERR_INIT;
-    /* A parent that dies shows as a failed send, a full disk as EFBIG. */
-    (void)signal(SIGPIPE, SIG_IGN);
-    (void)signal(SIGXFSZ, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN); /* a full disk is EFBIG */
     json_t *manifest = NULL;
     if (!receive(&job, &err))
         manifest = run(&job, &kept, &err);
     secret_wipe(&job.secret, sizeof(job.secret));
-    if (channel_send_now(WORKER_CHANNEL_FD, outcome(manifest, kept, &err),
-                         NULL, 0, NULL, 0, &err)) {
-        log_error("the result of an import was lost: %s", err.text);
-        return 1;
-    }
-    return 0;
+    return worker_job_tell(outcome(manifest, kept, &err)) != 0;
 }

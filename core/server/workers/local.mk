@@ -6,5 +6,6 @@ libslipwayserver_la_SOURCES += \
 	%D%/transport-worker.c %D%/transport-worker.h \
 	%D%/worker.c %D%/worker.h \
 	%D%/worker-child.c %D%/worker-child.h \
+	%D%/worker-job.c %D%/worker-job.h \
 	%D%/worker-main.c %D%/worker-main.h \
 	%D%/worker-process.c %D%/worker-process.h
