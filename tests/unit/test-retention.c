@@ -127,6 +127,43 @@ static void test_the_oldest_of_too_many_go(void **state)
     world_free(&w);
 }
 
+static void learn_inventory(struct world *w, const struct host *host,
+                            unsigned task)
+{
+    char id[40];
+    (void)snprintf(id, sizeof(id), "%032u", task);
+    json_t *facts = json_pack("{s:{s:s, s:i, s:i}}", "inventory", "task", id,
+                              "step", 0, "at_s", 5);
+    host_learn(w->hosts, host->id, &(struct host_news){.facts = facts}, NULL,
+               NULL);
+    json_decref(facts);
+    world_settle(w);
+}
+
+static void test_the_newest_inventory_of_a_host_stays(void **state)
+{
+    struct world w;
+    (void)state;
+    world_new(&w, 1);
+    for (unsigned i = 1; i <= 3; i++)
+        put_task(&w, i, "succeeded", 5);
+    put_batch(&w, 2, 2);
+    learn_inventory(&w, world_host(&w), 2);
+    assert_int_equal(run(&w, 0).tasks, 2); /* neither by age nor by number */
+    assert_false(is_there("task", 1));
+    assert_true(is_there("task", 2));
+    assert_false(is_there("task", 3));
+    assert_true(is_there("batch", 2));
+    put_task(&w, 4, "succeeded", 5);
+    learn_inventory(&w, world_host(&w), 4); /* which makes 2 an old one */
+    struct outcome o = run(&w, 100);
+    assert_int_equal(o.tasks, 1);
+    assert_int_equal(o.batches, 1);
+    assert_false(is_there("task", 2));
+    assert_true(is_there("task", 4));
+    world_free(&w);
+}
+
 static void test_a_store_that_refuses_is_told(void **state)
 {
     struct world w;
@@ -146,6 +183,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_old_ones_go_with_their_batch),
         cmocka_unit_test(test_the_oldest_of_too_many_go),
+        cmocka_unit_test(test_the_newest_inventory_of_a_host_stays),
         cmocka_unit_test(test_a_store_that_refuses_is_told),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
