@@ -5,7 +5,6 @@
 #include "core/engine/change/grow-table.h"
 #include "core/engine/change/mounted.h"
 #include "core/engine/change/request.h"
-#include "core/util/json.h"
 
 /* What is done while the file system is mounted. */
 static int work(int root, const struct change_request *request,
@@ -68,17 +67,5 @@ static int change(struct change_request *request, struct change_ranges *changed,
 
 int change_main(void)
 {
-    struct err err = ERR_INIT;
-    struct change_request request;
-    struct change_ranges changed = {NULL, 0, 0, false};
-    int code = change_request_read(&request, &err);
-    if (!code)
-        code = change(&request, &changed, &err);
-    AUTO_JSON *ranges = code ? NULL : change_ranges_json(&changed);
-    if (!code && !ranges)
-        (void)err_set(&err, ERR_NO_MEMORY, "out of memory");
-    int status = change_reply(ranges, request.length, &err);
-    change_ranges_done(&changed);
-    change_request_done(&request);
-    return status;
+    return change_request_serve(change);
 }

@@ -11,22 +11,19 @@
 #define REQUEST_MAX ((size_t)192 << 20)
 #define READ_BYTES 65536
 
-static int read_json(json_t **ret, struct err *err)
+static int read_input(struct buf *ret, struct err *err)
 {
-    AUTO_BUF text = BUF_INIT(REQUEST_MAX);
     for (;;) {
-        uint8_t *room = buf_reserve(&text, READ_BYTES);
+        uint8_t *room = buf_reserve(ret, READ_BYTES);
         ssize_t got = room ? read(STDIN_FILENO, room, READ_BYTES) : -1;
         if (got < 0 && room && errno == EINTR)
             continue;
         if (got < 0)
             return err_set(err, ERR_IO, "the request cannot be read");
         if (got == 0)
-            break;
-        text.length += (size_t)got;
+            return 0;
+        ret->length += (size_t)got;
     }
-    *ret = json_parse(text.data, text.length, REQUEST_MAX, err);
-    return *ret ? 0 : ERR_INVALID;
 }
 
 /* An absent text travels as "". */
@@ -77,13 +74,14 @@ static int take_files(struct json_reader *r, struct change_request *ret)
     return code;
 }
 
-int change_request_read(struct change_request *ret, struct err *err)
+int change_request_parse(const void *text, size_t length,
+                         struct change_request *ret, struct err *err)
 {
     struct json_reader r;
     *ret = (struct change_request){.file_system = ""};
-    int code = read_json(&ret->json, err);
-    if (code)
-        return code;
+    ret->json = json_parse(text, length, REQUEST_MAX, err);
+    if (!ret->json)
+        return ERR_INVALID;
     json_reader_init(&r, ret->json, "$", err);
     ret->offset = json_get_u64(&r, "offset", 0, INT64_MAX);
     ret->length = json_get_u64(&r, "length", 1, INT64_MAX);
@@ -93,7 +91,7 @@ int change_request_read(struct change_request *ret, struct err *err)
     ret->sector_bytes =
         (uint32_t)json_opt_u64(&r, "sector_bytes", 512, 4096, 512);
     ret->grow = json_opt_bool(&r, "grow", false);
-    code = take_files(&r, ret);
+    int code = take_files(&r, ret);
     return code ? code : json_done(&r);
 }
 
@@ -128,14 +126,36 @@ int change_needs(const struct change_file *file, struct err *err)
                    file->path, file->needs);
 }
 
-int change_reply(json_t *ranges, uint64_t length, const struct err *err)
+/* Prints the answer; `ranges` NULL = it failed as `err` says.  The exit
+ * status. */
+static int reply(json_t *ranges, uint64_t length, const struct err *err)
 {
-    AUTO_JSON *reply =
+    AUTO_JSON *answer =
         ranges ? json_pack("{s:O, s:I}", "ranges", ranges, "length",
                            (json_int_t)length)
                : json_pack("{s:s}", "error", err->text);
-    AUTO_FREE char *text = json_text(reply);
+    AUTO_FREE char *text = json_text(answer);
     if (text)
         (void)puts(text);
     return !ranges || !text || fflush(stdout) ? 1 : 0;
+}
+
+int change_request_serve(change_fn *change)
+{
+    AUTO_BUF text = BUF_INIT(REQUEST_MAX);
+    struct err err = ERR_INIT;
+    struct change_request request = {.file_system = ""};
+    struct change_ranges changed = {NULL, 0, 0, false};
+    int code = read_input(&text, &err);
+    if (!code)
+        code = change_request_parse(text.data, text.length, &request, &err);
+    if (!code)
+        code = change(&request, &changed, &err);
+    AUTO_JSON *ranges = code ? NULL : change_ranges_json(&changed);
+    if (!code && !ranges)
+        (void)err_set(&err, ERR_NO_MEMORY, "out of memory");
+    int status = reply(ranges, request.length, &err);
+    change_ranges_done(&changed);
+    change_request_done(&request);
+    return status;
 }

@@ -48,8 +48,9 @@ struct change_request {
     json_t *json; /* owns the texts */
 };
 
-/* Reads standard input whole.  `ret` is to be ended in any case. */
-int change_request_read(struct change_request *ret, struct err *err);
+/* `ret` is to be ended in any case. */
+int change_request_parse(const void *text, size_t length,
+                         struct change_request *ret, struct err *err);
 void change_request_done(struct change_request *request);
 
 /* A descriptor of the disk of our own: the engine's may be opened for direct
@@ -57,8 +58,13 @@ void change_request_done(struct change_request *request);
 int change_open_disk(int *ret_fd, struct err *err);
 /* A file that needs what is not there: the sentence. */
 int change_needs(const struct change_file *file, struct err *err);
-/* Prints the answer; `ranges` NULL = it failed as `err` says.  The exit
- * status. */
-int change_reply(json_t *ranges, uint64_t length, const struct err *err);
+
+/* Does what a request asks: adds what it writes to `changed`, and says the
+ * partition's new length in the request. */
+typedef int change_fn(struct change_request *request,
+                      struct change_ranges *changed, struct err *err);
+/* The whole of such a helper: reads the request from standard input, has it
+ * done, prints the answer.  The exit status. */
+int change_request_serve(change_fn *change);
 
 #endif

@@ -6,7 +6,6 @@
 #include "core/engine/change/request.h"
 #include "core/engine/ext4/device.h"
 #include "core/engine/ext4/write.h"
-#include "core/util/json.h"
 
 /* What must hold before anything may be changed. */
 static int check_clean(ext2_filsys fs, uint64_t length, struct err *err)
@@ -65,7 +64,7 @@ static int write_files(ext2_filsys fs, const struct change_request *request,
     return code;
 }
 
-static int personalise(const struct change_request *request,
+static int personalise(struct change_request *request,
                        struct change_ranges *changed, struct err *err)
 {
     AUTO_CLOSE int fd = -1;
@@ -96,18 +95,6 @@ static int personalise(const struct change_request *request,
 
 int main(void)
 {
-    struct err err = ERR_INIT;
-    struct change_request request;
-    struct change_ranges changed = {NULL, 0, 0, false};
     add_error_table(&et_ext2_error_table);
-    int code = change_request_read(&request, &err);
-    if (!code)
-        code = personalise(&request, &changed, &err);
-    AUTO_JSON *ranges = code ? NULL : change_ranges_json(&changed);
-    if (!code && !ranges)
-        (void)err_set(&err, ERR_NO_MEMORY, "out of memory");
-    int status = change_reply(ranges, request.length, &err);
-    change_ranges_done(&changed);
-    change_request_done(&request);
-    return status;
+    return change_request_serve(personalise);
 }

@@ -84,39 +84,27 @@ static int read_text(const struct installed_fs *fs, const char *path,
 
 static bool is_unified(const struct installed_fs *fs, const char *path)
 {
-    AUTO_CLOSE int fd = installed_open(fs, path, NULL);
-    uint8_t head[INSTALLED_UKI_HEAD_BYTES];
     struct installed_uki uki;
-    struct stat status;
-    ssize_t got = fd >= 0 ? pread(fd, head, sizeof(head), 0) : -1;
+    AUTO_CLOSE int fd = installed_uki_open(fs, path, &uki, NULL);
 
-    return got > 0 && fstat(fd, &status) == 0 &&
-           installed_uki_parse(head, (size_t)got, (uint64_t)status.st_size,
-                               &uki, NULL) == 0;
+    return fd >= 0;
 }
 
 /* Its command line is inside, and belongs to the entry. */
 static int read_unified_line(const struct installed_fs *fs,
                              struct installed_entry *entry, struct err *err)
 {
-    AUTO_CLOSE int fd = installed_open(fs, entry->kernel, err);
-    uint8_t head[INSTALLED_UKI_HEAD_BYTES];
     struct installed_uki uki;
-    struct stat status;
-    ssize_t got = fd >= 0 ? pread(fd, head, sizeof(head), 0) : -1;
+    AUTO_CLOSE int fd = installed_uki_open(fs, entry->kernel, &uki, err);
 
-    if (got < 0 || fstat(fd, &status) != 0)
-        return err_set(err, ERR_IO, "'%s' cannot be read", entry->kernel);
-    int code = installed_uki_parse(head, (size_t)got, (uint64_t)status.st_size,
-                                   &uki, err);
-    if (code)
-        return code;
+    if (fd < 0)
+        return fd;
     if (uki.line.length >= sizeof(entry->line))
         return err_set(err, ERR_TOO_BIG,
                        "the command line has more than %d bytes",
                        INSTALLED_LINE_BYTES - 1);
-    code = file_pread_all(fd, entry->line, (size_t)uki.line.length,
-                          uki.line.offset, err);
+    int code = file_pread_all(fd, entry->line, (size_t)uki.line.length,
+                              uki.line.offset, err);
     entry->line[code ? 0 : uki.line.length] = '\0';
     for (char *c = entry->line; *c; c++)
         if (*c == '\n' || *c == '\t')

@@ -2,10 +2,13 @@
 /* Unified kernel images: a PE file with .linux, .initrd and .cmdline
  * (UAPI.5; PE format, "Section Table"). */
 #include <string.h>
+#include <sys/stat.h>
 
 #include "core/engine/handoff/installed.h"
 #include "core/util/bytes.h"
+#include "core/util/file.h"
 
+#define HEAD_BYTES 8192 /* the sections' table is in there */
 #define PE_OFFSET_AT 0x3c
 #define PE_HEAD_BYTES 24 /* signature and COFF header */
 #define SECTION_BYTES 40
@@ -69,6 +72,23 @@ int installed_uki_parse(const uint8_t *head, size_t length, uint64_t file_bytes,
                        "the EFI program is no unified kernel image");
     *ret = found;
     return 0;
+}
+
+int installed_uki_open(const struct installed_fs *fs, const char *path,
+                       struct installed_uki *ret, struct err *err)
+{
+    AUTO_CLOSE int fd = installed_open(fs, path, err);
+    uint8_t head[HEAD_BYTES];
+    struct stat status;
+
+    if (fd < 0)
+        return fd;
+    ssize_t got = pread(fd, head, sizeof(head), 0);
+    if (got < 0 || fstat(fd, &status) != 0)
+        return err_set_errno(err, ERR_IO, errno, "'%s' cannot be read", path);
+    int code = installed_uki_parse(head, (size_t)got, (uint64_t)status.st_size,
+                                   ret, err);
+    return code ? code : TAKE_FD(fd);
 }
 
 void installed_kernel_version(const uint8_t *head, size_t length,

@@ -85,11 +85,15 @@ struct installed_uki {
     struct installed_piece line;
 };
 
-#define INSTALLED_UKI_HEAD_BYTES 8192 /* the sections' table is in there */
 /* Finds the sections of a PE file from its first bytes.  ERR_NOT_APPLICABLE:
  * it is a program, but no unified kernel image. */
 int installed_uki_parse(const uint8_t *head, size_t length, uint64_t file_bytes,
                         struct installed_uki *ret, struct err *err);
+struct installed_fs;
+/* The unified kernel image at a path of a mounted file system: a descriptor
+ * that the caller closes, and where its sections are. */
+int installed_uki_open(const struct installed_fs *fs, const char *path,
+                       struct installed_uki *ret, struct err *err);
 /* "6.1.0-56-amd64" from the head of an x86 kernel, "" when it has none
  * (Documentation/x86/boot.rst, field kernel_version). */
 void installed_kernel_version(const uint8_t *head, size_t length,

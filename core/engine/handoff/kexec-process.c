@@ -85,18 +85,11 @@ static int open_unified(const struct installed_fs *fs,
                         const struct installed_entry *entry, struct load *load,
                         struct err *err)
 {
-    AUTO_CLOSE int fd = installed_open(fs, entry->kernel, err);
-    uint8_t head[INSTALLED_UKI_HEAD_BYTES];
     struct installed_uki uki;
-    struct stat status;
-    ssize_t got = fd >= 0 ? pread(fd, head, sizeof(head), 0) : -1;
+    AUTO_CLOSE int fd = installed_uki_open(fs, entry->kernel, &uki, err);
 
-    if (got < 0 || fstat(fd, &status) != 0)
-        return err_set(err, ERR_IO, "'%s' cannot be read", entry->kernel);
-    int code = installed_uki_parse(head, (size_t)got, (uint64_t)status.st_size,
-                                   &uki, err);
-    if (code)
-        return code;
+    if (fd < 0)
+        return fd;
     if (uki.kernel.length > KERNEL_MAX_BYTES ||
         uki.initrd.length > INITRD_MAX_BYTES)
         return err_set(err, ERR_TOO_BIG, "'%s' is too large", entry->kernel);
