@@ -6,7 +6,6 @@ include plugins/action/install/local.mk
 include plugins/transport/unicast/local.mk
 if SERVER
 include plugins/transport/mtftp/local.mk
-include plugins/arch/x86-bios/local.mk
-include plugins/arch/x86-uefi/local.mk
+include plugins/arch/local.mk
 include plugins/store/sqlite/local.mk
 endif

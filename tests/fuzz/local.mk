@@ -67,8 +67,7 @@ fuzz_targets += tests/fuzz/fuzz-rendezvous
 if SERVER
 PLUGIN_FUZZ_CPPFLAGS = $(AM_CPPFLAGS) -DPLUGIN_VERSION='"$(PACKAGE_VERSION)"'
 tests_fuzz_fuzz_dhcp_SOURCES = %D%/fuzz-dhcp.c tests/unit/dhcp-world.c \
-	tests/unit/dhcp-world.h plugins/arch/x86-uefi/loader.c \
-	plugins/arch/x86-uefi/x86-uefi.c $(fuzz_main)
+	tests/unit/dhcp-world.h $(X86_UEFI_FILES) $(fuzz_main)
 tests_fuzz_fuzz_dhcp_LDADD = libslipwayserver.la $(FUZZ_LIBS)
 tests_fuzz_fuzz_dhcp_CPPFLAGS = $(PLUGIN_FUZZ_CPPFLAGS)
 tests_fuzz_fuzz_dhcp_CFLAGS = $(FUZZ_CFLAGS)

@@ -21,7 +21,8 @@ allowed engine 'util|plugin|boot|image|wire|profile|engine'
 allowed cli 'util|plugin|boot|image|wire|profile|cli'
 
 is "$(grep -rnE --include='*.[ch]' '^#include "' plugins sdk/template |
-      grep -v 'include "[a-z0-9-]*\.h"')" "" "plugins include their own files and <slipway/...> only"
+      grep -v -e 'include "[a-z0-9-]*\.h"' -e '^\(plugins/[a-z]*/\).*include "\1[a-z0-9-]*\.h"')" "" \
+   "plugins include their own files, what their kind shares, and <slipway/...> only"
 is "$(grep -rlE --include='*.[ch]' '^#include <slipway/' core plugins sdk |
       xargs grep -hE '^#include <slipway/' | sort -u |
       while read -r _ h; do h=${h#<}; h=${h%>}; [ -e "sdk/include/$h" ] || [ -e "sdk/include/$h.in" ] || [ -e "sdk/mock/${h##*/}" ] || echo "$h"; done)" \

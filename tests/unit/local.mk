@@ -218,7 +218,7 @@ DEPLOY_WORLD = tests/lib/deploy-world.c tests/lib/deploy-world.h \
 	tests/lib/memory-store.c tests/lib/memory-store.h
 
 DHCP_WORLD = %D%/dhcp-world.c %D%/dhcp-world.h \
-	plugins/arch/x86-uefi/loader.c plugins/arch/x86-uefi/x86-uefi.c
+	$(X86_UEFI_FILES)
 
 check_PROGRAMS += %D%/test-audit
 TESTS += %D%/test-audit
@@ -463,8 +463,7 @@ tests_unit_test_worker_process_CFLAGS = $(UNIT_CFLAGS)
 
 check_PROGRAMS += %D%/test-x86-bios
 TESTS += %D%/test-x86-bios
-tests_unit_test_x86_bios_SOURCES = %D%/test-x86-bios.c \
-	plugins/arch/x86-bios/script.c plugins/arch/x86-bios/x86-bios.c
+tests_unit_test_x86_bios_SOURCES = %D%/test-x86-bios.c $(X86_BIOS_FILES)
 tests_unit_test_x86_bios_LDADD = $(UNIT_LIBS)
 tests_unit_test_x86_bios_CPPFLAGS = $(AM_CPPFLAGS) -DPLUGIN_VERSION='"$(PACKAGE_VERSION)"'
 tests_unit_test_x86_bios_CFLAGS = $(UNIT_CFLAGS)
@@ -479,8 +478,7 @@ tests_unit_test_x86_bios_bare_CFLAGS = $(UNIT_CFLAGS)
 
 check_PROGRAMS += %D%/test-x86-uefi
 TESTS += %D%/test-x86-uefi
-tests_unit_test_x86_uefi_SOURCES = %D%/test-x86-uefi.c \
-	plugins/arch/x86-uefi/loader.c plugins/arch/x86-uefi/x86-uefi.c
+tests_unit_test_x86_uefi_SOURCES = %D%/test-x86-uefi.c $(X86_UEFI_FILES)
 tests_unit_test_x86_uefi_LDADD = $(UNIT_LIBS)
 tests_unit_test_x86_uefi_CPPFLAGS = $(AM_CPPFLAGS) -DWITH_IPXE -DPLUGIN_VERSION='"$(PACKAGE_VERSION)"'
 tests_unit_test_x86_uefi_CFLAGS = $(UNIT_CFLAGS)

@@ -223,10 +223,10 @@ static void the_kernel_asks_for_the_initramfs_by_name(void **state)
     assert_int_equal(PLUGIN.render("x86-uefi-engine.ipxe", &writer), 0);
     assert_string_equal(n.text,
                         "#!ipxe\n"
-                        "echo Slipway: loading the engine\n"
+                        "echo Slipway: loading the engine for x86_64\n"
                         "kernel x initrd=x quiet || goto failed\n"
                         "initrd x || goto failed\n"
-                        "boot ||\n"
+                        "boot || goto failed\n"
                         ":failed\n"
                         "echo Slipway: the engine could not be started\n"
                         "exit 1\n");

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # The plugin is worth nothing without the iPXE that it hands out.
-EXTRA_DIST += %D%/slipway.ipxe
-X86_BIOS_FILES = %D%/script.c %D%/x86-bios.c %D%/x86-bios.h
+X86_BIOS_FILES = $(PXE_FILES) %D%/script.c %D%/x86-bios.c %D%/x86-bios.h
 if IPXE
 archplugin_LTLIBRARIES += %D%/x86-bios.la
 %C%_x86_bios_la_SOURCES = $(X86_BIOS_FILES)

@@ -9,31 +9,19 @@
  */
 #include "x86-bios.h"
 
-#include <stdio.h>
 #include <string.h>
+
+#include "plugins/arch/ipxe-script.h"
+#include "plugins/arch/pxe-answer.h"
 
 /* Processor architecture of option 93 (RFC 4578 section 2.1). */
 #define ARCH_BIOS 0u
 
-#define OPTION_VENDOR 43u
-#define OPTION_CLASS_ID 60u
 #define OPTION_USER_CLASS 77u
 
 #define LOADER_FILE "undionly.kpxe"
-#define LOADER_CLASS "slipway" /* our loader's option 77 */
-#define IPXE_CLASS "iPXE"      /* any other iPXE's, in a ROM or chained */
 
 #define LABEL_LOCAL_BOOT "local-boot"
-#define URL_BYTES 128 /* the header's field `file` with its NUL */
-
-/* Scores of recognise. */
-enum {
-    SCORE_NONE = 0,
-    SCORE_SILENT = 300, /* PXE before option 93 (RFC 4578) existed */
-    SCORE_LATER = 500,  /* ours, but another architecture comes first */
-    SCORE_TEXT = 600,   /* only the class text says so */
-    SCORE_FIRST = 800,
-};
 
 static int begins(const char *text, const char *prefix)
 {
@@ -56,38 +44,20 @@ static int is_raspberry_pi(const char *mac)
 
 static int recognise(const struct slipway_boot_request *request)
 {
-    if (request->kind != SLIPWAY_BOOT_DHCP_DISCOVER &&
-        request->kind != SLIPWAY_BOOT_DHCP_REQUEST &&
-        request->kind != SLIPWAY_BOOT_PXE_REQUEST)
-        return SCORE_NONE;
-    if (!begins(request->class_id, "PXEClient") ||
+    if (!pxe_answer_is_wanted(request) ||
+        !begins(request->class_id, "PXEClient") ||
         is_raspberry_pi(request->mac))
-        return SCORE_NONE;
+        return PXE_SCORE_NONE;
     for (uint32_t i = 0; i < request->arch_count; i++)
         if (request->arch[i] == ARCH_BIOS)
-            return i == 0 ? SCORE_FIRST : SCORE_LATER;
+            return i == 0 ? PXE_SCORE_FIRST : PXE_SCORE_LATER;
     if (request->arch_count > 0)
-        return SCORE_NONE;
+        return PXE_SCORE_NONE;
     if (begins(request->class_id, "PXEClient:Arch:"))
-        return begins(request->class_id, "PXEClient:Arch:00000") ? SCORE_TEXT
-                                                                 : SCORE_NONE;
-    return SCORE_SILENT;
-}
-
-/*
- * Class `PXEClient` and discovery control with bit 3: "there is a boot file,
- * download it now".  No ROM then shows a menu, looks for a boot server or
- * waits for a proxy.
- */
-static int write_pxe_tags(const struct slipway_boot_writer *writer)
-{
-    static const unsigned char direct[] = {6, 1, 0x08, 0xff};
-    static const char class_id[] = "PXEClient";
-    int code =
-        writer->option(writer, OPTION_CLASS_ID, class_id, sizeof(class_id) - 1);
-    if (code)
-        return code;
-    return writer->option(writer, OPTION_VENDOR, direct, sizeof(direct));
+        return begins(request->class_id, "PXEClient:Arch:00000")
+                   ? PXE_SCORE_TEXT
+                   : PXE_SCORE_NONE;
+    return PXE_SCORE_SILENT;
 }
 
 static int find_local_boot(const struct slipway_boot_writer *writer,
@@ -116,8 +86,8 @@ static int find_script(const struct slipway_boot_intent *intent,
         return find_local_boot(writer, ret_script);
     case SLIPWAY_INTENT_ENGINE:
         *ret_script = ENGINE_SCRIPT;
-        if (script_has_engine(writer, "x86_64") ||
-            script_has_engine(writer, "i686"))
+        if (ipxe_script_has_engine(writer, "x86_64") ||
+            ipxe_script_has_engine(writer, "i686"))
             return SLIPWAY_OK;
         return writer->fail(writer, SLIPWAY_ENOTAPPLICABLE,
                             "no engine for x86_64 or i686 is published, make "
@@ -128,30 +98,13 @@ static int find_script(const struct slipway_boot_intent *intent,
     }
 }
 
-/*
- * Whether this client runs scripts of ours.  An undionly.kpxe without our
- * script calls itself iPXE like any ROM that is one; it takes the class over
- * from the ROM's answer (write_class), except where that answer came from
- * another server, so that there every iPXE has to be given the script.
- */
-static int runs_scripts(const struct slipway_boot_request *request)
-{
-    if (strcmp(request->user_class, LOADER_CLASS) == 0)
-        return 1;
-#ifdef IPXE_WITHOUT_SCRIPT
-    return request->proxy && strcmp(request->user_class, IPXE_CLASS) == 0;
-#else
-    return 0;
-#endif
-}
-
 /* iPXE's settings begin with the ROM's last DHCP answer, and with them its
  * user class. */
 static int write_class(const struct slipway_boot_writer *writer)
 {
 #ifdef IPXE_WITHOUT_SCRIPT
-    return writer->option(writer, OPTION_USER_CLASS, LOADER_CLASS,
-                          sizeof(LOADER_CLASS) - 1);
+    return writer->option(writer, OPTION_USER_CLASS, IPXE_SCRIPT_CLASS,
+                          sizeof(IPXE_SCRIPT_CLASS) - 1);
 #else
     (void)writer;
     return SLIPWAY_OK;
@@ -163,23 +116,18 @@ static int answer(const struct slipway_boot_request *request,
                   const struct slipway_boot_writer *writer)
 {
     const char *script = NULL;
-    char url[URL_BYTES];
     int code = find_script(intent, writer, &script);
     if (code == SLIPWAY_OK)
-        code = write_pxe_tags(writer);
+        code = pxe_answer_tags(writer);
     if (code)
         return code;
-    if (!runs_scripts(request)) {
-        code = write_class(writer);
-        return code ? code : writer->boot_file(writer, LOADER_FILE);
-    }
-    int length =
-        snprintf(url, sizeof(url), "%s/boot/%s", intent->http_base, script);
-    if (length < 0 || (size_t)length >= sizeof(url))
-        return writer->fail(writer, SLIPWAY_ENOSPACE,
-                            "the script's address is longer than a DHCP "
-                            "answer can hold");
-    return writer->boot_file(writer, url);
+    /* An undionly.kpxe without our script takes the class over from the ROM's
+     * answer (write_class), except where that came from another server: there
+     * every iPXE has to be given the script. */
+    if (ipxe_script_is_run_by(request, (int)request->proxy))
+        return pxe_answer_url(intent, writer, script);
+    code = write_class(writer);
+    return code ? code : writer->boot_file(writer, LOADER_FILE);
 }
 
 static const struct slipway_boot_file files[] = {
@@ -193,9 +141,9 @@ static const struct slipway_boot_file files[] = {
     {.size = sizeof(struct slipway_boot_file), .name = "x86-bios-exit.ipxe"},
 };
 
-SLIPWAY_ARCH_PLUGIN(
-        .name = "x86-bios", .version = PLUGIN_VERSION,
-        .summary = "PC machines with a BIOS that boot by PXE",
-        .files = files, .files_count = sizeof(files) / sizeof(files[0]),
-        .machine = "x86_64", .recognise = recognise, .answer = answer,
-        .render = script_render);
+SLIPWAY_ARCH_PLUGIN(.name = "x86-bios", .version = PLUGIN_VERSION,
+                    .summary = "PC machines with a BIOS that boot by PXE",
+                    .files = files,
+                    .files_count = sizeof(files) / sizeof(files[0]),
+                    .machine = "x86_64", .recognise = recognise,
+                    .answer = answer, .render = script_render);

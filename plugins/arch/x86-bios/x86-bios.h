@@ -17,9 +17,6 @@ struct local_boot {
 #define LOCAL_BOOTS 3
 extern const struct local_boot local_boots[LOCAL_BOOTS];
 
-/* Whether kernel and initramfs for this machine are published. */
-int script_has_engine(const struct slipway_boot_writer *writer,
-                      const char *machine);
 /* The text of one of the scripts above. */
 int script_render(const char *name, const struct slipway_boot_writer *writer);
 

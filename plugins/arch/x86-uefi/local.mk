@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
+X86_UEFI_FILES = $(PXE_FILES) %D%/loader.c %D%/x86-uefi.c %D%/x86-uefi.h
 archplugin_LTLIBRARIES += %D%/x86-uefi.la
-%C%_x86_uefi_la_SOURCES = %D%/loader.c %D%/x86-uefi.c %D%/x86-uefi.h
+%C%_x86_uefi_la_SOURCES = $(X86_UEFI_FILES)
 %C%_x86_uefi_la_CPPFLAGS = $(AM_CPPFLAGS) $(IPXE_CPPFLAGS) \
 	-DPLUGIN_VERSION='"$(PACKAGE_VERSION)"'
 %C%_x86_uefi_la_CFLAGS = $(PLUGIN_CFLAGS)

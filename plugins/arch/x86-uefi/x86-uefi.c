@@ -9,6 +9,7 @@
  */
 #include <string.h>
 
+#include "plugins/arch/pxe-answer.h"
 #include "x86-uefi.h"
 
 /* Processor architectures of option 93.  RFC 4578 printed EBC and x86-64 the
@@ -16,21 +17,6 @@
 #define ARCH_X64_UEFI 7u
 #define ARCH_EBC 9u
 #define ARCH_X64_HTTP 16u
-
-#define OPTION_VENDOR 43u
-#define OPTION_CLASS_ID 60u
-
-#define BOOT_PATH "/boot/" /* of published files over HTTP */
-#define URL_BYTES 128      /* as much as a DHCP header holds */
-
-/* Scores of recognise. */
-enum {
-    SCORE_NONE = 0,
-    SCORE_LATER = 500, /* ours, but another architecture comes first */
-    SCORE_TEXT = 600,  /* only the class text says so */
-    SCORE_FIRST = 800,
-};
-
 
 static int begins(const char *text, const char *prefix)
 {
@@ -51,65 +37,31 @@ static int is_x64(const struct slipway_boot_request *request, uint32_t arch)
 
 static int recognise(const struct slipway_boot_request *request)
 {
-    if (request->kind != SLIPWAY_BOOT_DHCP_DISCOVER &&
-        request->kind != SLIPWAY_BOOT_DHCP_REQUEST &&
-        request->kind != SLIPWAY_BOOT_PXE_REQUEST)
-        return SCORE_NONE;
+    if (!pxe_answer_is_wanted(request))
+        return PXE_SCORE_NONE;
     if (!begins(request->class_id, "PXEClient") && !by_http(request))
-        return SCORE_NONE;
+        return PXE_SCORE_NONE;
     for (uint32_t i = 0; i < request->arch_count; i++)
         if (is_x64(request, request->arch[i]))
-            return i == 0 ? SCORE_FIRST : SCORE_LATER;
+            return i == 0 ? PXE_SCORE_FIRST : PXE_SCORE_LATER;
     if (request->arch_count == 0 &&
         (begins(request->class_id, "PXEClient:Arch:00007") ||
          begins(request->class_id, "PXEClient:Arch:00009") ||
          begins(request->class_id, "HTTPClient:Arch:00016")))
-        return SCORE_TEXT;
-    return SCORE_NONE;
+        return PXE_SCORE_TEXT;
+    return PXE_SCORE_NONE;
 }
 
-/*
- * Class `PXEClient` and discovery control with bit 3: "there is a boot file,
- * download it now".  EDK2 then takes our offer before any other (it sorts
- * DHCP with PXE tags first) and asks no port 4011.  With the class alone it
- * would go to 4011 always; without the class a foreign proxy server on the
- * network would win over us.
- */
-static int write_pxe_tags(const struct slipway_boot_writer *writer)
-{
-    static const unsigned char direct[] = {6, 1, 0x08, 0xff};
-    static const char class_id[] = "PXEClient";
-    int code =
-        writer->option(writer, OPTION_CLASS_ID, class_id, sizeof(class_id) - 1);
-    if (code)
-        return code;
-    return writer->option(writer, OPTION_VENDOR, direct, sizeof(direct));
-}
-
-static int write_url(const struct slipway_boot_intent *intent,
-                     const struct slipway_boot_writer *writer, const char *file)
-{
-    char url[URL_BYTES];
-    size_t base = strlen(intent->http_base);
-    size_t name = strlen(file);
-    if (base + strlen(BOOT_PATH) + name >= sizeof(url))
-        return SLIPWAY_ENOSPACE;
-    memcpy(url, intent->http_base, base);
-    memcpy(url + base, BOOT_PATH, strlen(BOOT_PATH));
-    memcpy(url + base + strlen(BOOT_PATH), file, name + 1);
-    return writer->boot_file(writer, url);
-}
-
-/* The same file by its URL.  With the class of HTTP boot in the answer EDK2
- * takes it, from us or from a proxy alike; port 4011 is not for it. */
+/* The file by its URL.  With the class of HTTP boot in the answer EDK2 takes
+ * it, from us or from a proxy alike; port 4011 is not for it. */
 static int write_http(const struct slipway_boot_intent *intent,
                       const struct slipway_boot_writer *writer,
                       const char *file)
 {
     static const char class_id[] = "HTTPClient";
-    int code =
-        writer->option(writer, OPTION_CLASS_ID, class_id, sizeof(class_id) - 1);
-    return code ? code : write_url(intent, writer, file);
+    int code = writer->option(writer, PXE_OPTION_CLASS_ID, class_id,
+                              sizeof(class_id) - 1);
+    return code ? code : pxe_answer_url(intent, writer, file);
 }
 
 static int find_engine(const struct slipway_boot_writer *writer,
@@ -151,11 +103,11 @@ static int answer(const struct slipway_boot_request *request,
         return code;
     if (by_http(request))
         return write_http(intent, writer, file);
-    code = write_pxe_tags(writer);
+    code = pxe_answer_tags(writer);
     if (code)
         return code;
     if (loader_runs_scripts(request))
-        return write_url(intent, writer, script);
+        return pxe_answer_url(intent, writer, script);
     return writer->boot_file(writer, file);
 }
 
