@@ -16,22 +16,24 @@ UNIT_LIBS = libslipwaycore.la libslipwayutil.la $(CMOCKA_LIBS)
 UNIT_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS) $(GNUTLS_CFLAGS) $(ZSTD_CFLAGS)
 
 # `make check` runs TESTS: no network, no root.  The others are named here by
-# their folders' local.mk and run by targets of their own.
+# their folders' local.mk and run by targets of their own.  Whatever the target,
+# TESTS on the command line is what runs.
 SYSTEM_TESTS =
 VM_TESTS =
 FULL_TESTS =
+chosen_tests = $(if $(findstring command line,$(origin TESTS)),$(TESTS),$(1))
 
 .PHONY: check-system check-vm check-full bench
 check-system: all $(check_PROGRAMS) $(check_LTLIBRARIES)
-	$(MAKE) $(AM_MAKEFLAGS) check-TESTS TESTS='$(SYSTEM_TESTS)' \
+	$(MAKE) $(AM_MAKEFLAGS) check-TESTS TESTS='$(call chosen_tests,$(SYSTEM_TESTS))' \
 	  TEST_SUITE_LOG=check-system.log
 check-vm: all $(check_PROGRAMS) $(check_LTLIBRARIES)
-	$(MAKE) $(AM_MAKEFLAGS) -j1 check-TESTS TESTS='$(VM_TESTS)' \
+	$(MAKE) $(AM_MAKEFLAGS) -j1 check-TESTS TESTS='$(call chosen_tests,$(VM_TESTS))' \
 	  TEST_SUITE_LOG=check-vm.log
 # Everything that takes long, one file a group: make check-full GROUP=power-cut
 check-full: all $(check_PROGRAMS) $(check_LTLIBRARIES)
 	$(MAKE) $(AM_MAKEFLAGS) -j1 check-TESTS TEST_SUITE_LOG=check-full.log \
-	  TESTS='$(if $(GROUP),$(filter %/full-$(GROUP).sh,$(FULL_TESTS)),$(FULL_TESTS))'
+	  TESTS='$(call chosen_tests,$(if $(GROUP),$(filter %/full-$(GROUP).sh,$(FULL_TESTS)),$(FULL_TESTS)))'
 EXTRA_DIST += $(SYSTEM_TESTS) $(VM_TESTS) $(FULL_TESTS) \
 	tests/lib/check tests/lib/configure-i686 tests/lib/fill-cache \
 	tests/lib/deploy.sh tests/lib/foreign-apt.sh tests/lib/functions.sh tests/lib/install-missing tests/lib/lab.sh \
