@@ -34,7 +34,7 @@
 #define HTTP_MAX_ARGUMENTS 16
 #define HTTP_MAX_URI 1024
 #define HTTP_STREAM_BYTES (512 * 1024) /* unread by one slow client */
-#define HTTP_SWALLOW_BYTES (256ull * 1024 * 1024) /* of a failed upload */
+#define HTTP_SWALLOW_BYTES (64ull * 1024 * 1024) /* of a failed upload */
 
 struct http {
     struct server *server;
@@ -106,6 +106,7 @@ struct request {
     enum request_step step;
     uint64_t swallowed;
     bool pipe_broken;
+    unsigned pipe_events; /* what is waited for */
 
     /* Loop only. */
     struct operation *operation; /* Idempotency-Key, see operation.h */
@@ -124,7 +125,7 @@ struct request {
     struct MHD_Response *response;
     unsigned status;
     bool suspended;
-    int upload_fd;
+    int pipe_fd; /* of an upload or of a reply */
     uint64_t uploaded;
     int upload_code; /* why it failed, or 0 */
     char upload_error[160];
@@ -153,6 +154,9 @@ void http_common_headers(const struct request *r,
 
 /* HTTP thread: suspends and posts; false: could not be posted. */
 bool http_post(struct request *r, void (*fn)(void *arg));
+/* Under r->lock: the HTTP thread goes on with a suspended connection as soon
+ * as the lock is free; false when the client is gone or nothing waits. */
+bool http_wake(struct request *r);
 
 /* Loop: gives the connection its response (taken) and lets go of `r`. */
 void request_send(struct request *r, unsigned status,

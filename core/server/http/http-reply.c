@@ -76,11 +76,9 @@ void request_send(struct request *r, unsigned status,
     gone_stop(r);
     r->replied = true;
     (void)pthread_mutex_lock(&r->lock);
-    if (r->connection && r->suspended) {
+    if (http_wake(r)) {
         r->response = TAKE(response);
         r->status = status;
-        r->suspended = false;
-        MHD_resume_connection(r->connection);
     }
     (void)pthread_mutex_unlock(&r->lock);
     if (response)

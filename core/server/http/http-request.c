@@ -80,7 +80,7 @@ struct request *request_new(struct http *http, const char *uri,
     r->http = http;
     r->connection = connection;
     r->references = 1;
-    r->upload_fd = -1;
+    r->pipe_fd = -1;
     r->gone_fd = -1;
     buf_init(&r->stream, HTTP_STREAM_BYTES);
     (void)pthread_mutex_init(&r->lock, NULL);
@@ -116,8 +116,8 @@ void request_release(struct request *r)
     list_remove(r);
     gone_stop(r);
     loop_watch_cancel(r->pipe_watch);
-    if (r->upload_fd >= 0)
-        (void)close(r->upload_fd);
+    if (r->pipe_fd >= 0)
+        (void)close(r->pipe_fd);
     if (r->response)
         MHD_destroy_response(r->response);
     operation_free(r->operation);
@@ -398,6 +398,11 @@ const char *http_parse_body(struct request *r, struct err *err)
 }
 
 /* ---- what handlers read ---- */
+
+struct server *request_server(const struct request *r)
+{
+    return r->http->server;
+}
 
 const char *request_id(const struct request *r)
 {

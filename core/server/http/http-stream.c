@@ -38,15 +38,6 @@ static ssize_t read_stream(void *cls, uint64_t position, char *out, size_t max)
     return result;
 }
 
-/* Under r->lock. */
-static void wake(struct request *r)
-{
-    if (!r->connection || !r->suspended)
-        return;
-    r->suspended = false;
-    MHD_resume_connection(r->connection);
-}
-
 struct stream *request_stream(struct request *r, void (*gone)(void *arg),
                               void *arg)
 {
@@ -63,10 +54,9 @@ struct stream *request_stream(struct request *r, void (*gone)(void *arg),
     r->on_gone_arg = arg;
     (void)pthread_mutex_lock(&r->lock);
     r->is_stream = true;
-    if (r->connection && r->suspended) {
+    if (http_wake(r)) {
         r->response = TAKE(response);
         r->status = 200;
-        wake(r);
     }
     (void)pthread_mutex_unlock(&r->lock);
     if (response)
@@ -83,7 +73,7 @@ int stream_send(struct stream *s, const char *text, size_t length)
         result = 0;
     else
         r->stream_ended = true;
-    wake(r);
+    (void)http_wake(r);
     (void)pthread_mutex_unlock(&r->lock);
     return result;
 }
@@ -94,7 +84,7 @@ void stream_end(struct stream *s)
     r->replied = true;
     (void)pthread_mutex_lock(&r->lock);
     r->stream_ended = true;
-    wake(r);
+    (void)http_wake(r);
     (void)pthread_mutex_unlock(&r->lock);
     request_release(r);
 }

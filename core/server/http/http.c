@@ -48,6 +48,15 @@ static enum MHD_Result queue_reply(struct request *r)
     return queue(r, status, response);
 }
 
+bool http_wake(struct request *r)
+{
+    if (!r->connection || !r->suspended)
+        return false;
+    r->suspended = false;
+    MHD_resume_connection(r->connection);
+    return true;
+}
+
 bool http_post(struct request *r, void (*fn)(void *arg))
 {
     (void)pthread_mutex_lock(&r->lock);
@@ -58,8 +67,7 @@ bool http_post(struct request *r, void (*fn)(void *arg))
     if (loop_post(r->http->loop, fn, r) == 0)
         return true;
     (void)pthread_mutex_lock(&r->lock);
-    r->suspended = false;
-    MHD_resume_connection(r->connection);
+    (void)http_wake(r);
     (void)pthread_mutex_unlock(&r->lock);
     request_release(r);
     return false;
@@ -110,7 +118,7 @@ static enum MHD_Result on_asked(struct request *r)
 {
     (void)pthread_mutex_lock(&r->lock);
     bool answered = r->response != NULL;
-    bool taken = r->upload_fd >= 0;
+    bool taken = r->pipe_fd >= 0;
     (void)pthread_mutex_unlock(&r->lock);
     if (answered)
         return queue_reply(r);
@@ -334,13 +342,9 @@ static void wake_for_stop(struct request *r)
 {
     (void)pthread_mutex_lock(&r->lock);
     r->stream_ended = true;
-    if (r->connection && r->suspended) {
-        if (!r->response && !r->is_stream)
-            r->response = http_problem_response(
-                r, "unavailable", "the server is stopping", &r->status);
-        r->suspended = false;
-        MHD_resume_connection(r->connection);
-    }
+    if (http_wake(r) && !r->response && !r->is_stream)
+        r->response = http_problem_response(
+            r, "unavailable", "the server is stopping", &r->status);
     (void)pthread_mutex_unlock(&r->lock);
 }
 

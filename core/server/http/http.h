@@ -60,6 +60,7 @@ unsigned http_connection_count(const struct http *http);
 /* ---- requests ---- */
 
 /* What the handler may look at; borrowed until it has replied. */
+struct server *request_server(const struct request *r);
 const char *request_id(const struct request *r);
 /* The value of "{name}" in the route's path. */
 const char *request_path_value(const struct request *r, const char *name);

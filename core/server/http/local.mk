@@ -11,5 +11,4 @@ libslipwayserver_la_SOURCES += \
 	%D%/http-range.c %D%/http-range.h \
 	%D%/http-reply.c \
 	%D%/http-request.c \
-	%D%/http-stream.c \
-	%D%/http-upload.c
+	%D%/http-stream.c
