@@ -231,32 +231,18 @@ void api_batch_get(struct server *server, struct request *r)
     store_get(server->store, key, got_batch, b);
 }
 
-static void listed(void *arg, const struct store_doc *docs, size_t count,
-                   bool more, const struct err *err)
+static json_t *item(const struct request *r, const char *id,
+                    const json_t *document)
 {
-    struct request *r = arg;
-    if (err) {
-        request_fail(r, err);
-        return;
-    }
-    json_t *items = json_array();
-    for (size_t i = 0; i < count; i++)
-        json_array_append_new(items, summary(docs[i].json));
-    route_reply_list(
-        r, items,
-        more && count ? docs[count - 1].key + strlen(BATCH_KEY_PREFIX) : NULL);
+    (void)r;
+    (void)id; /* the document has it */
+    return summary(document);
 }
 
 void api_batch_list(struct server *server, struct request *r)
 {
-    size_t limit;
-    const char *after;
-    char key[64];
-    if (route_paging(r, &limit, &after))
-        return;
-    snprintf(key, sizeof(key), BATCH_KEY_PREFIX "%.32s", after ? after : "");
-    store_list(server->store, BATCH_KEY_PREFIX, after ? key : NULL, limit,
-               listed, r);
+    (void)server;
+    route_reply_documents(r, BATCH_KEY_PREFIX, item);
 }
 
 static void cancelled(void *arg, const json_t *batch, const struct err *err)

@@ -14,44 +14,20 @@
 
 #define PROFILE_KEY_PREFIX "/v1/profile/"
 
-static json_t *public_part(const struct store_doc *doc)
+static json_t *public_part(const struct request *r, const char *name,
+                           const json_t *document)
 {
-    return json_pack("{s:s, s:O, s:O, s:O}", "name",
-                     doc->key + strlen(PROFILE_KEY_PREFIX), "profile",
-                     json_object_get(doc->json, "profile"), "changed_s",
-                     json_object_get(doc->json, "changed_s"), "by",
-                     json_object_get(doc->json, "by"));
-}
-
-static void on_listed(void *arg, const struct store_doc *docs, size_t count,
-                      bool more, const struct err *err)
-{
-    if (err) {
-        request_fail(arg, err);
-        return;
-    }
-    json_t *items = json_array();
-    for (size_t i = 0; i < count; i++) {
-        json_t *item = public_part(&docs[i]);
-        if (item)
-            (void)json_array_append_new(items, item);
-    }
-    route_reply_list(arg, items,
-                     more ? docs[count - 1].key + strlen(PROFILE_KEY_PREFIX)
-                          : NULL);
+    (void)r; /* everybody sees the same */
+    return json_pack("{s:s, s:O, s:O, s:O}", "name", name, "profile",
+                     json_object_get(document, "profile"), "changed_s",
+                     json_object_get(document, "changed_s"), "by",
+                     json_object_get(document, "by"));
 }
 
 void api_profile_list(struct server *server, struct request *r)
 {
-    size_t limit;
-    const char *after;
-    char key[160];
-    if (route_paging(r, &limit, &after) < 0)
-        return;
-    (void)snprintf(key, sizeof(key), PROFILE_KEY_PREFIX "%s",
-                   after ? after : "");
-    store_list(server->store, PROFILE_KEY_PREFIX, after ? key : NULL, limit,
-               on_listed, r);
+    (void)server;
+    route_reply_documents(r, PROFILE_KEY_PREFIX, public_part);
 }
 
 static void on_got(void *arg, const struct store_doc *doc,
@@ -63,7 +39,10 @@ static void on_got(void *arg, const struct store_doc *doc,
     else if (err)
         request_fail(arg, err);
     else
-        request_reply(arg, 200, public_part(doc), doc->revision);
+        request_reply(arg, 200,
+                      public_part(arg, doc->key + strlen(PROFILE_KEY_PREFIX),
+                                  doc->json),
+                      doc->revision);
 }
 
 static void profile_key(const char *name, char out[192])
@@ -97,13 +76,11 @@ static void on_changed(void *arg, uint64_t revision, const struct err *err)
     } else if (err) {
         request_fail(c->r, err);
     } else {
-        char key[192];
-        profile_key(c->name, key);
-        const struct store_doc doc = {key, c->document, revision, 0};
         events_emit(c->server->events, "profile-changed",
                     json_pack("{s:s}", "profile", c->name));
         request_reply(c->r, c->document ? c->status : 204,
-                      c->document ? public_part(&doc) : NULL,
+                      c->document ? public_part(c->r, c->name, c->document)
+                                  : NULL,
                       c->document ? revision : 0);
     }
     json_decref(c->document);

@@ -11,41 +11,20 @@
 #include "core/server/store/store.h"
 #include "core/util/json.h"
 
-static json_t *public_part(const char *name, const json_t *document)
+static json_t *public_part(const struct request *r, const char *name,
+                           const json_t *document)
 {
+    (void)r; /* everybody sees the same */
     return json_pack("{s:s, s:O, s:O, s:O}", "name", name, "min_tier",
                      json_object_get(document, "min_tier"), "changed_s",
                      json_object_get(document, "changed_s"), "by",
                      json_object_get(document, "by"));
 }
 
-static void on_listed(void *arg, const struct store_doc *docs, size_t count,
-                      bool more, const struct err *err)
-{
-    if (err) {
-        request_fail(arg, err);
-        return;
-    }
-    json_t *items = json_array();
-    const char *name = NULL;
-    for (size_t i = 0; i < count; i++) {
-        name = docs[i].key + strlen(SECRET_KEY_PREFIX);
-        (void)json_array_append_new(items, public_part(name, docs[i].json));
-    }
-    route_reply_list(arg, items, more ? name : NULL);
-}
-
 void api_secret_list(struct server *server, struct request *r)
 {
-    size_t limit;
-    const char *after;
-    char key[160];
-    if (route_paging(r, &limit, &after) < 0)
-        return;
-    (void)snprintf(key, sizeof(key), SECRET_KEY_PREFIX "%s",
-                   after ? after : "");
-    store_list(server->store, SECRET_KEY_PREFIX, after ? key : NULL, limit,
-               on_listed, r);
+    (void)server;
+    route_reply_documents(r, SECRET_KEY_PREFIX, public_part);
 }
 
 static void on_got(void *arg, const struct store_doc *doc,
@@ -58,7 +37,7 @@ static void on_got(void *arg, const struct store_doc *doc,
         request_fail(arg, err);
     else
         request_reply(arg, 200,
-                      public_part(doc->key + strlen(SECRET_KEY_PREFIX),
+                      public_part(arg, doc->key + strlen(SECRET_KEY_PREFIX),
                                   doc->json),
                       0);
 }
@@ -83,7 +62,7 @@ static void told(struct secret_change *c)
     events_emit(c->server->events, "secret-changed",
                 json_pack("{s:s}", "secret", c->name));
     if (c->document)
-        request_reply(c->r, 200, public_part(c->name, c->document), 0);
+        request_reply(c->r, 200, public_part(c->r, c->name, c->document), 0);
     else
         request_reply(c->r, 204, NULL, 0);
 }

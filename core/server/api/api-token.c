@@ -11,9 +11,11 @@
 #include "core/server/rest/token.h"
 #include "core/util/json.h"
 
-static json_t *public_part(const char *id, const json_t *document)
+static json_t *public_part(const struct request *r, const char *id,
+                           const json_t *document)
 {
     json_t *item = json_copy((json_t *)(uintptr_t)document);
+    (void)r; /* everybody sees the same */
     if (!item)
         return NULL;
     (void)json_object_del(item, "hash");
@@ -22,33 +24,10 @@ static json_t *public_part(const char *id, const json_t *document)
     return item;
 }
 
-static void on_listed(void *arg, const struct store_doc *docs, size_t count,
-                      bool more, const struct err *err)
-{
-    if (err) {
-        request_fail(arg, err);
-        return;
-    }
-    json_t *items = json_array();
-    const char *id = NULL;
-    for (size_t i = 0; i < count; i++) {
-        id = docs[i].key + strlen(TOKEN_KEY_PREFIX);
-        (void)json_array_append_new(items, public_part(id, docs[i].json));
-    }
-    route_reply_list(arg, items, more ? id : NULL);
-}
-
 void api_token_list(struct server *server, struct request *r)
 {
-    size_t limit;
-    const char *after;
-    char key[160];
-    if (route_paging(r, &limit, &after) < 0)
-        return;
-    (void)snprintf(key, sizeof(key), TOKEN_KEY_PREFIX "%s",
-                   after ? after : "");
-    store_list(server->store, TOKEN_KEY_PREFIX, after ? key : NULL, limit,
-               on_listed, r);
+    (void)server;
+    route_reply_documents(r, TOKEN_KEY_PREFIX, public_part);
 }
 
 struct creation {
@@ -63,7 +42,7 @@ static void on_created(void *arg, uint64_t revision, const struct err *err)
 {
     struct creation *c = arg;
     struct err why = ERR_INIT;
-    json_t *body = public_part(c->id, c->document);
+    json_t *body = public_part(c->r, c->id, c->document);
     (void)revision;
     if (err) {
         request_fail(c->r, err);
@@ -106,49 +85,35 @@ void api_token_create(struct server *server, struct request *r)
               on_created, c);
 }
 
-struct deletion {
-    struct server *server;
-    struct request *r;
-};
-
 static void on_deleted(void *arg, uint64_t revision, const struct err *err)
 {
-    struct deletion *d = arg;
-    const char *id = request_path_value(d->r, "id");
+    struct server *server = request_server(arg);
+    const char *id = request_path_value(arg, "id");
     (void)revision;
     if (err) {
-        request_fail(d->r, err);
-    } else {
-        tokens_remove(d->server->tokens, id);
-        events_emit(d->server->events, "token-deleted",
-                    json_pack("{s:s}", "token", id));
-        request_reply(d->r, 204, NULL, 0);
+        request_fail(arg, err);
+        return;
     }
-    free(d);
+    tokens_remove(server->tokens, id);
+    events_emit(server->events, "token-deleted",
+                json_pack("{s:s}", "token", id));
+    request_reply(arg, 204, NULL, 0);
 }
 
 static void on_found(void *arg, const struct store_doc *doc,
                      const struct err *err)
 {
-    struct deletion *d = arg;
-    if (err) {
-        request_fail(d->r, err);
-        free(d);
-        return;
-    }
-    store_delete(d->server->store, doc->key, doc->revision, on_deleted, d);
+    if (err)
+        request_fail(arg, err);
+    else
+        store_delete(request_server(arg)->store, doc->key, doc->revision,
+                     on_deleted, arg);
 }
 
 void api_token_delete(struct server *server, struct request *r)
 {
     char key[192];
-    struct deletion *d = calloc(1, sizeof(*d));
-    if (!d) {
-        request_problem(r, "internal", "out of memory");
-        return;
-    }
-    *d = (struct deletion){server, r};
     (void)snprintf(key, sizeof(key), TOKEN_KEY_PREFIX "%s",
                    request_path_value(r, "id"));
-    store_get(server->store, key, on_found, d);
+    store_get(server->store, key, on_found, r);
 }

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/server/server.h"
+#include "core/server/store/store.h"
 #include "core/util/macros.h"
 #include "core/util/num.h"
 
@@ -144,4 +146,54 @@ void route_reply_list(struct request *r, json_t *items, const char *next)
         request_reply(r, 200, body, 0);
     else
         request_problem(r, "internal", "out of memory");
+}
+
+struct listing {
+    struct request *r;
+    const char *prefix;
+    route_item *item;
+};
+
+static void reply_listing(const struct listing *l, const struct store_doc *docs,
+                          size_t count, bool more)
+{
+    json_t *items = json_array();
+    const char *id = NULL;
+    for (size_t i = 0; i < count; i++) {
+        id = docs[i].key + strlen(l->prefix);
+        json_t *item = l->item(l->r, id, docs[i].json);
+        if (item)
+            (void)json_array_append_new(items, item);
+    }
+    route_reply_list(l->r, items, more ? id : NULL);
+}
+
+static void on_listed(void *arg, const struct store_doc *docs, size_t count,
+                      bool more, const struct err *err)
+{
+    struct listing *l = arg;
+    if (err)
+        request_fail(l->r, err);
+    else
+        reply_listing(l, docs, count, more);
+    free(l);
+}
+
+void route_reply_documents(struct request *r, const char *prefix,
+                           route_item *item)
+{
+    size_t limit;
+    const char *after;
+    char key[192];
+    if (route_paging(r, &limit, &after) < 0)
+        return;
+    struct listing *l = malloc(sizeof(*l));
+    if (!l) {
+        request_problem(r, "internal", "out of memory");
+        return;
+    }
+    *l = (struct listing){r, prefix, item};
+    (void)snprintf(key, sizeof(key), "%s%s", prefix, after ? after : "");
+    store_list(request_server(r)->store, prefix, after ? key : NULL, limit,
+               on_listed, l);
 }

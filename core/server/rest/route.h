@@ -79,5 +79,11 @@ void route_find(const struct route *table, size_t count, const char *method,
 int route_paging(struct request *r, size_t *ret_limit, const char **ret_after);
 /* Replies {"items": items, "next": key}; steals items; `next` NULL = end. */
 void route_reply_list(struct request *r, json_t *items, const char *next);
+/* What a list shows of a document of the store; NULL leaves it out. */
+typedef json_t *route_item(const struct request *r, const char *id,
+                           const json_t *document);
+/* Replies with a page of the documents whose keys are `prefix` and an id. */
+void route_reply_documents(struct request *r, const char *prefix,
+                           route_item *item);
 
 #endif
