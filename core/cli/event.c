@@ -8,17 +8,7 @@
 #include "core/cli/rest.h"
 
 #define MAX_PAUSE_S 5
-
-static void print_member(const char *key, const json_t *value)
-{
-    char text[200];
-
-    if (strcmp(key, "event") == 0 || strcmp(key, "number") == 0 ||
-        strcmp(key, "time_ms") == 0)
-        return;
-    output_value(value, COLUMN_TEXT, text, sizeof(text));
-    (void)printf(" %s=%s", key, text);
-}
+#define EVENT_TEXT_BYTES 512
 
 /* Events that are gone: said to the person, told to the program. */
 static void say_gap(const json_t *gap)
@@ -42,9 +32,7 @@ static bool print_event(void *arg, const json_t *event)
     const struct cli *cli = arg;
     char when[32];
     char id[64];
-    const char *key;
-    json_t *value;
-
+    char message[EVENT_TEXT_BYTES];
     const char *what = json_string_value(json_object_get(event, "event"));
     if (!what)
         return true; /* nothing that this program knows */
@@ -59,10 +47,9 @@ static bool print_event(void *arg, const json_t *event)
                      sizeof(when));
         output_value(json_object_get(event, "event"), COLUMN_TEXT, id,
                      sizeof(id));
-        (void)printf("%s %s", when, id);
-        json_object_foreach((json_t *)(uintptr_t)event, key, value)
-            print_member(key, value);
-        (void)putchar('\n');
+        output_value(json_object_get(event, "message"), COLUMN_TEXT, message,
+                     sizeof(message));
+        (void)printf("%s  %-16s  %s\n", when, id, message);
     }
     return fflush(stdout) == 0;
 }

@@ -143,8 +143,6 @@ static const struct column event_columns[] = {
     {"NUMBER", "number", COLUMN_TEXT},
     {"TIME", "time_ms", COLUMN_TIME},
     {"EVENT", "event", COLUMN_TEXT},
-    {"HOST", "host_name", COLUMN_TEXT},
-    {"TASK", "task", COLUMN_TEXT},
     {"MESSAGE", "message", COLUMN_TEXT},
     END};
 static const struct column audit_columns[] = {

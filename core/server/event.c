@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/server/event-text.h"
 #include "core/util/crypto.h"
 #include "core/util/json.h"
 #include "core/util/log.h"
@@ -26,76 +27,6 @@ struct events {
     struct events_subscriber *subscribers;
     unsigned telling; /* nesting of emits; no subscriber is freed then */
 };
-
-static const struct event_explanation explanations[] = {
-    {"server-started", "slipwayd is ready"},
-    {"gap", "events that the follower asked for are no longer kept"},
-    {"server-stopping", "slipwayd was asked to stop"},
-    {"host-unknown", "a machine that nobody registered asked to boot"},
-    {"host-created", "a machine was registered"},
-    {"host-changed", "a machine's name, labels, tier or reservation changed"},
-    {"host-deleted", "a machine was forgotten"},
-    {"host-boot", "the firmware of a machine was answered"},
-    {"host-boot-loop", "a machine boots again and again within seconds"},
-    {"identity-conflict",
-     "MAC address and UUID of a machine point at different hosts"},
-    {"pool-exhausted", "no address is left for a DHCP client"},
-    {"address-conflict",
-     "a machine uses an address that it was not given here"},
-    {"lease-log-failed",
-     "DHCP clients get no answer: the lease log cannot be written"},
-    {"plugin-enabled", "a plugin was enabled"},
-    {"plugin-disabled", "a plugin was disabled"},
-    {"plugin-refused", "an enabled plugin could not be loaded"},
-    {"engine-published", "a new engine build is served"},
-    {"image-import", "an import made progress"},
-    {"image-imported", "an image is complete"},
-    {"image-interrupted", "an upload ended early; what came is kept"},
-    {"image-failed", "an import ended without an image"},
-    {"care-ended", "verifying or collecting images came to an end"},
-    {"image-damaged", "verifying found damage in what is stored of an image"},
-    {"image-deleted", "an image was deleted"},
-    {"profile-changed", "a profile was created, replaced or deleted"},
-    {"secret-changed", "a secret was set or deleted"},
-    {"token-created", "a REST token was made"},
-    {"token-deleted", "a REST token was revoked"},
-    {"task-state", "a task went into another state"},
-    {"task-progress", "bytes and permille of a step; not state"},
-    {"task-step", "a step of a task began or ended"},
-    {"batch-created", "tasks were started for several machines"},
-    {"session-opened", "an engine connected"},
-    {"session-pending", "an engine waits for its code to be approved"},
-    {"session-approved", "an engine's code was approved"},
-    {"enrol-opened", "unknown machines load the engine from now on"},
-    {"enrol-closed", "unknown machines boot their disk again"},
-    {"enrol-waiting", "an unknown machine shows a code"},
-    {"enrol-approved", "an unknown machine was made a host by its code"},
-    {"session-lost", "an engine was not heard of for too long"},
-    {"ticket-limit", "a machine asked for too many boot tickets"},
-    {"ticket-refused", "an engine showed a boot ticket that is not its own"},
-    {"ticket-alarm", "a boot ticket was used with two keys; both are frozen"},
-    {"engine-log", "a console line of an engine worth keeping"},
-    {"transfer-started", "a boot file is being sent"},
-    {"transfer-progress", "a boot file is being sent: how far"},
-    {"transfer-done", "a boot file was sent"},
-    {"transfer-failed", "a boot file could not be sent"},
-    {"worker-started", "a worker process runs"},
-    {"worker-died", "a worker process ended unexpectedly"},
-};
-
-const struct event_explanation *event_explanations(size_t *ret_count)
-{
-    *ret_count = ARRAY_LENGTH(explanations);
-    return explanations;
-}
-
-const char *event_explain(const char *id)
-{
-    for (size_t i = 0; i < ARRAY_LENGTH(explanations); i++)
-        if (strcmp(explanations[i].id, id) == 0)
-            return explanations[i].text;
-    return NULL;
-}
 
 struct events *events_new(struct loop *loop, struct err *err)
 {
@@ -140,6 +71,17 @@ static void sweep(struct events *events)
     }
 }
 
+/* Everybody can read an event, also who does not know its members. */
+static int say(json_t *event, const char *id)
+{
+    char text[EVENT_SENTENCE_BYTES];
+    const struct event_explanation *known = event_explain(id);
+    if (known && !known->sentence && json_object_get(event, "message"))
+        return 0; /* it comes with its own */
+    event_sentence(id, event, text);
+    return json_object_set_new(event, "message", json_string(text));
+}
+
 static json_t *make_event(struct events *events, const char *id, json_t *json)
 {
     AUTO_JSON *given = json;
@@ -149,6 +91,10 @@ static json_t *make_event(struct events *events, const char *id, json_t *json)
         json_pack("{s:s, s:I, s:I}", "event", id, "number",
                   (json_int_t)(events->newest + 1), "time_ms", now_ms);
     if (event && given && json_object_update_missing(event, given) < 0) {
+        json_decref(event);
+        return NULL;
+    }
+    if (event && say(event, id) != 0) {
         json_decref(event);
         return NULL;
     }

@@ -30,7 +30,8 @@ void events_free(struct events *events);
 /*
  * Tells everybody that `id` happened, e.g. "host-unknown".  Steals `json`, an
  * object with the particulars ("host", "task", "message", ...), NULL = none.
- * Each id is explained in event.c's list.
+ * Each id is explained in event-text.c's list, which also says how a member
+ * "message" is made for it: a sentence that needs no knowledge of the others.
  */
 void events_emit(struct events *events, const char *id, json_t *json);
 
@@ -70,13 +71,5 @@ void events_replay(struct events *events, const struct events_place *place,
                    events_fn *fn, void *arg);
 /* The number of the newest event, 0 = none yet. */
 uint64_t events_newest(const struct events *events);
-
-/* The explanation of an event id, or NULL; and the whole list. */
-struct event_explanation {
-    const char *id;
-    const char *text;
-};
-const char *event_explain(const char *id);
-const struct event_explanation *event_explanations(size_t *ret_count);
 
 #endif

@@ -14,6 +14,7 @@ libslipwayserver_la_SOURCES = \
 	%D%/config-dhcp.c %D%/config-internal.h \
 	%D%/deploy.c %D%/deploy.h \
 	%D%/event.c %D%/event.h \
+	%D%/event-text.c %D%/event-text.h \
 	%D%/interfaces.c %D%/interfaces.h \
 	%D%/offline.c %D%/offline.h \
 	%D%/plugins.c %D%/plugins.h \

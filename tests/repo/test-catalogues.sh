@@ -5,8 +5,8 @@
 . "${top_srcdir:-.}/tests/lib/functions.sh"
 cd "$top_srcdir" || exit 1
 
-events=$(sed -n '/explanations\[\] = {/,/^};/s/^    {"\([a-z-]*\)".*/\1/p' core/server/event.c)
-code=$(find core plugins -name '*.c' ! -path core/server/event.c)
+events=$(sed -n '/explanations\[\] = {/,/^};/s/^    {"\([a-z-]*\)".*/\1/p' core/server/event-text.c)
+code=$(find core plugins -name '*.c' ! -path core/server/event-text.c)
 silent=$(for id in $events; do grep -qF "\"$id\"" $code || echo "$id"; done)
 is "$silent" "" "every event of the list is told somewhere"
 said=$(cat $code | tr '\n' ' ' | grep -oE '(events_emit|deploy->event|emit)\([^;"]*, *"[a-z]+-[a-z-]+"' | grep -oE '"[a-z-]+"$' | tr -d '"' | sort -u)

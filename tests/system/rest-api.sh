@@ -69,6 +69,9 @@ problem precondition-failed 412 "a stale one is refused"
 send PATCH /api/v1/hosts/a '{"labels": {"room": "2"}}' -H 'If-Match: "x"'
 problem precondition-failed 412 "so is one that is none of ours"
 send POST /api/v1/hosts "$(host a 00:02)"; problem conflict 409 "a name is given once"
+like "$body" "there is a host 'a' already" "as the answer says"
+send POST /api/v1/hosts "$(host b 00:01)"; problem conflict 409 "so is an address"
+like "$body" "host 'a' already has the MAC address 52:54:00:00:00:01" "whose holder is named"
 call DELETE /api/v1/hosts/a -H 'If-Match: *'
 is "$status" 204 "a host is deleted"
 

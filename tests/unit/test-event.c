@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "core/server/event-text.h"
 #include "core/server/event.h"
 #include "core/util/sim.h"
 
@@ -150,6 +151,86 @@ static void test_what_is_no_id(void **state)
     world_close(&w);
 }
 
+static void says(const char *id, json_t *event, const char *expected)
+{
+    char out[EVENT_SENTENCE_BYTES];
+    assert_non_null(event);
+    event_sentence(id, event, out);
+    assert_string_equal(out, expected);
+    json_decref(event);
+}
+
+static void an_event_says_what_happened_to_which_thing(void **state)
+{
+    (void)state;
+    says("worker-started", json_pack("{s:s}", "worker", "http"),
+         "worker 'http' runs");
+    says("host-boot-loop",
+         json_pack("{s:s, s:s, s:i}", "host_name", "lab-01", "mac",
+                   "52:54:00:00:00:01", "boots", 5),
+         "host 'lab-01' (52:54:00:00:00:01) has started its disk 5 times "
+         "within minutes: look whether its system starts");
+    /* In brackets: only when there is something to say. */
+    says("transfer-failed",
+         json_pack("{s:s, s:s, s:s}", "address", "192.0.2.7", "name", "a.efi",
+                   "reason", ""),
+         "192.0.2.7 has not loaded 'a.efi'");
+    says("transfer-failed",
+         json_pack("{s:s, s:s, s:s}", "address", "192.0.2.7", "name", "a.efi",
+                   "reason", "it went away"),
+         "192.0.2.7 has not loaded 'a.efi': it went away");
+    /* Without a member that it needs: what the id means. */
+    says("transfer-failed", json_object(), "a boot file could not be sent");
+    says("no-such-event", json_object(), "no-such-event");
+}
+
+static void a_long_sentence_is_cut_between_characters(void **state)
+{
+    char out[EVENT_SENTENCE_BYTES];
+    char text[EVENT_SENTENCE_BYTES * 2 + 1] = "";
+    (void)state;
+    for (size_t i = 0; i + 2 < sizeof(text); i += 2)
+        memcpy(text + i, "\u00fc", 3);
+    for (size_t shift = 0; shift < 2; shift++) {
+        json_t *event = json_pack("{s:s, s:s}", "host_name", shift ? "a" : "ab",
+                                  "text", text);
+        event_sentence("engine-log", event, out);
+        json_decref(event);
+        json_t *whole = json_string(out);
+        assert_non_null(whole); /* it is UTF-8 */
+        assert_true(strlen(out) >= EVENT_SENTENCE_BYTES - 2);
+        json_decref(whole);
+    }
+}
+
+static void see_message(void *arg, uint64_t number, const json_t *event)
+{
+    char *messages = arg;
+    size_t used = strlen(messages);
+    (void)number;
+    (void)snprintf(messages + used, 200 - used, "%s\n",
+                   json_string_value(json_object_get(event, "message")));
+}
+
+static void an_event_keeps_a_sentence_that_it_came_with(void **state)
+{
+    struct world w;
+    struct events_place all = {.number = 0};
+    char messages[200] = "";
+    (void)state;
+    world_open(&w, 5);
+    events_emit(w.events, "image-failed",
+                json_pack("{s:s}", "message", "image 'a': it is cut short"));
+    events_emit(w.events, "worker-died",
+                json_pack("{s:s, s:s}", "worker", "http", "message",
+                          "ended with status 1"));
+    events_replay(w.events, &all, see_message, messages);
+    assert_string_equal(messages,
+                        "image 'a': it is cut short\n"
+                        "worker 'http' ended with status 1\n");
+    world_close(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -157,6 +238,9 @@ int main(void)
         cmocka_unit_test(test_what_is_too_old_is_named),
         cmocka_unit_test(test_another_run),
         cmocka_unit_test(test_what_is_no_id),
+        cmocka_unit_test(an_event_says_what_happened_to_which_thing),
+        cmocka_unit_test(a_long_sentence_is_cut_between_characters),
+        cmocka_unit_test(an_event_keeps_a_sentence_that_it_came_with),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -77,6 +77,16 @@ static void scan(void *arg)
         registry_scan(job->server->registry, &job->listing, &job->err);
 }
 
+/* The store is named in the configuration and never enabled. */
+static bool is_used(const struct server *server,
+                    const struct registry_file *file,
+                    const struct registry_entry *entry)
+{
+    return file->kind == SLIPWAY_KIND_STORE
+               ? strcmp(file->name, server->config->store_plugin) == 0
+               : entry != NULL;
+}
+
 /* What the registry knows beside what the file says. */
 static void add_state(const struct job *job, const struct registry_file *file,
                       json_t *item)
@@ -91,7 +101,8 @@ static void add_state(const struct job *job, const struct registry_file *file,
         current = enabled &&
                   strcmp(enabled, digest_hex(&file->info->digest, hex)) == 0;
     }
-    (void)json_object_set_new(item, "enabled", json_boolean(entry != NULL));
+    (void)json_object_set_new(
+        item, "enabled", json_boolean(is_used(job->server, file, entry)));
     if (entry && !current)
         (void)json_object_set_new(
             item, "problem",

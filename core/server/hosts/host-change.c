@@ -146,6 +146,20 @@ static void submit(struct host_op *op, const struct host *old,
 
 /* --- checks ------------------------------------------------------------- */
 
+static int say_taken(const struct host *other, const struct host *next,
+                     size_t alias, struct err *err)
+{
+    size_t before_macs = *next->uuid ? 2 : 1; /* host_record_aliases's order */
+    if (alias == 0)
+        return err_set(err, ERR_CONFLICT, "there is a host '%s' already",
+                       other->name);
+    return err_set(err, ERR_CONFLICT,
+                   "host '%s' already has the %s %s; remove it there first",
+                   other->name, alias < before_macs ? "UUID" : "MAC address",
+                   alias < before_macs ? next->uuid
+                                       : next->macs[alias - before_macs]);
+}
+
 /* Names the host that already has one of these names or addresses. */
 static int check_unique(const struct hosts *hosts, const struct host *next,
                         struct err *err)
@@ -155,9 +169,7 @@ static int check_unique(const struct hosts *hosts, const struct host *next,
     for (size_t i = 0; i < count; i++) {
         const struct host *other = hosts_by_alias(hosts, keys[i]);
         if (other && strcmp(other->id, next->id) != 0)
-            return err_set(err, ERR_CONFLICT,
-                           "host '%s' already has %s; remove it there first",
-                           other->name, keys[i]);
+            return say_taken(other, next, i, err);
     }
     for (size_t i = 0; *next->reserved_address && i < hosts->by_id.count; i++) {
         const struct host *other = hosts->by_id.entries[i].value;
