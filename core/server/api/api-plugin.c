@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/server/config.h"
 #include "core/server/api/api.h"
 #include "core/server/event.h"
 #include "core/server/plugins.h"
