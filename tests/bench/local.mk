@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Benchmarks print one JSON object a line and fail only when a peer is missing
 # or a result is wrong.  `make bench` runs them all; nothing else does.
-bench_runs = %D%/bench-image.sh %D%/bench-power-on.sh %D%/bench-server-memory.sh \
-	%D%/bench-tftp.sh
+bench_runs = %D%/bench-dhcp.sh %D%/bench-image.sh %D%/bench-power-on.sh \
+	%D%/bench-server-memory.sh %D%/bench-tftp.sh
 EXTRA_DIST += $(bench_runs)
 
 EXTRA_PROGRAMS += tests/bench/image-tool
