@@ -226,6 +226,34 @@ static void released_address_is_free_at_once(void **state)
     world_end(&w);
 }
 
+static void release_right_behind_its_request_waits_for_the_lease(void **state)
+{
+    struct world w;
+    struct station s;
+    struct packet_writer p;
+    (void)state;
+    world_start(&w, 18, 1);
+    uint64_t all = world_counters(&w).pool_free;
+    station_open(&s, &w, 7, "0.0.0.0", 68);
+    station_packet(&s, &p, DHCP_DISCOVER);
+    station_send(&s, &p, "255.255.255.255", 67);
+    struct in_addr offered = s.reply.yiaddr;
+    station_packet(&s, &p, DHCP_REQUEST);
+    (void)packet_put_address(&p, OPTION_REQUESTED_ADDRESS, offered);
+    (void)packet_put_address(&p, OPTION_SERVER_ID, address_of(WORLD_SERVER));
+    struct datagram out = {.peer = {address_of(WORLD_SERVER), 67, 0},
+                           .data = p.bytes,
+                           .length = packet_finish(&p)};
+    assert_int_equal(
+        s.seam->datagram_send(s.seam->context, s.socket, &out), 0);
+    station_packet(&s, &p, DHCP_RELEASE);
+    packet_set_ciaddr(&p, offered);
+    station_send(&s, &p, WORLD_SERVER, 67);
+    assert_int_equal(s.type, DHCP_ACK);
+    assert_int_equal(world_counters(&w).pool_free, all);
+    world_end(&w);
+}
+
 static void reservation_is_given_and_kept_from_others(void **state)
 {
     struct world w;
@@ -370,6 +398,7 @@ int main(void)
         cmocka_unit_test(exhausted_pool_is_silent_until_leases_end),
         cmocka_unit_test(declined_address_is_not_used_for_a_while),
         cmocka_unit_test(released_address_is_free_at_once),
+        cmocka_unit_test(release_right_behind_its_request_waits_for_the_lease),
         cmocka_unit_test(reservation_is_given_and_kept_from_others),
         cmocka_unit_test(reply_through_a_relay_goes_to_its_port_67),
         cmocka_unit_test(nonsense_is_counted_and_ignored),

@@ -45,7 +45,7 @@ void dhcp_conflict(struct dhcp *d, const struct conflict *conflict)
                                           LEASE_DECLINED, until);
     /* A refusal of the disk is logged there; the memory has it anyway. */
     if (lease)
-        (void)dhcp_record(d, LEASE_DECLINED, lease, until);
+        dhcp_record(d, LEASE_DECLINED, lease, until);
 }
 
 void dhcp_decline(struct exchange *x)
@@ -61,7 +61,8 @@ void dhcp_decline(struct exchange *x)
         exchange_silent(x, "it is meant for another server");
         return;
     }
-    dhcp_commit(d);
+    if (commit_defers(x))
+        return;
     const struct lease *lease = lease_of_client(d->leases, &x->key);
     if (!lease || lease->address.s_addr != conflict.address.s_addr) {
         exchange_silent(x, "it declines an address that it does not have");

@@ -26,9 +26,11 @@
 #include "core/server/dhcp/lease-log.h"
 #include "core/server/dhcp/lease.h"
 #include "core/util/log.h"
+#include "core/util/pool.h"
 
 enum {
-    COMMIT_BATCH = 64, /* ACKs that wait for one sync */
+    COMMIT_BATCH = 1024, /* ACKs that wait for one sync; with a sync of
+                            100 ms that is 10000 leases a second */
     COMMIT_DELAY_MS = 1,
     RENDEZVOUS_MAX = 1024, /* engines that wait for their ticket */
     TELL_BOOT_MS = 2000, /* event host-boot of one machine: firmware that asks
@@ -52,15 +54,7 @@ struct dhcp_reply {
     char note[REPLY_NOTE_BYTES];
 };
 
-/* An ACK that waits for its lease to be on the disk. */
-struct commit {
-    struct lease_key key;
-    struct in_addr address;
-    uint64_t until_ms;
-    char host_name[LEASE_NAME_BYTES];
-    struct dhcp_reply reply;
-};
-
+struct commit_batch; /* dhcp-commit.c */
 struct rendezvous_wait;
 struct probing; /* dhcp-probe.c */
 
@@ -79,9 +73,11 @@ struct dhcp {
     struct seen *seen; /* NULL unless a proxy */
     struct dhcp_counters counters;
 
-    struct commit commits[COMMIT_BATCH];
-    size_t commit_count;
-    struct buf records; /* lines of the commits */
+    struct pool *writer; /* one thread, which writes the lease log; NULL for
+                            a proxy, as all of these */
+    struct commit_batch *gathering; /* for the next sync */
+    struct commit_batch *writing;   /* the thread has it; NULL = nothing */
+    struct commit_batch *spare;
     struct loop_timer *commit_timer;
 
     struct rendezvous_wait *waits;
@@ -223,13 +219,18 @@ void dhcp_decline(struct exchange *x);
 void dhcp_no_address(struct exchange *x);
 
 /* dhcp-commit.c */
+int commit_new(struct dhcp *d, struct err *err);
+/* Writes what waits and sends its ACKs. */
+void commit_free(struct dhcp *d);
 /* Grants `address`; the ACK goes out once the lease is on the disk. */
 void dhcp_grant(struct exchange *x, struct in_addr address);
-/* Writes what waits, sends the ACKs. */
-void dhcp_commit(struct dhcp *d);
-/* Appends one record at once; false when the disk refused. */
-bool dhcp_record(struct dhcp *d, enum lease_state state,
+/* A RELEASE or DECLINE of a client whose lease is just being written: true
+ * when it is done again after that. */
+bool commit_defers(const struct exchange *x);
+/* Appends one record with the next sync; a failure is said there. */
+void dhcp_record(struct dhcp *d, enum lease_state state,
                  const struct lease *lease, uint64_t until_ms);
+/* Only while nothing is being written. */
 bool dhcp_tidy_log(struct dhcp *d, bool force);
 
 /* dhcp-reply.c */

@@ -209,7 +209,8 @@ void dhcp_release(struct exchange *x)
         exchange_silent(x, "it is meant for another server");
         return;
     }
-    dhcp_commit(d);
+    if (commit_defers(x))
+        return;
     struct lease *lease = lease_of_client(d->leases, &x->key);
     if (!lease || lease->address.s_addr != x->packet.ciaddr.s_addr ||
         lease->state != LEASE_BOUND) {
@@ -217,7 +218,7 @@ void dhcp_release(struct exchange *x)
         return;
     }
     lease_set(d->leases, lease, LEASE_RELEASED, now);
-    (void)dhcp_record(d, LEASE_RELEASED, lease, now); /* as for decline */
+    dhcp_record(d, LEASE_RELEASED, lease, now);
     d->counters.silent++;
     log_info("DHCP RELEASE of %s: %s is free", exchange_who(x, who, 128),
              text_of(lease->address, text));

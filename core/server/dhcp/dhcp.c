@@ -8,8 +8,6 @@
 #include "core/server/dhcp/dhcp-internal.h"
 #include "core/util/crypto.h"
 
-enum { RECORDS_MAX_BYTES = COMMIT_BATCH * (LEASE_RECORD_MAX + 32) };
-
 static int load_leases(struct dhcp *d, const char *path, struct err *err)
 {
     struct lease_log_found found;
@@ -47,8 +45,10 @@ static int open_memory(struct dhcp *d, uint64_t seed, const char *log_path,
     d->leases = leases_new(d->subnets, d->config.subnet_count, seed, err);
     if (!d->leases)
         return ERR_NO_MEMORY;
-    if (!proxy)
-        return load_leases(d, log_path, err);
+    if (!proxy) {
+        int code = load_leases(d, log_path, err);
+        return code ? code : commit_new(d, err);
+    }
     d->seen = seen_new(seed);
     return d->seen ? 0 : err_set(err, ERR_NO_MEMORY, "no memory for the "
                                  "machines of the network");
@@ -84,7 +84,6 @@ int dhcp_new(struct loop *loop, const struct dhcp_config *config,
     d->loop = loop;
     d->seam = loop_seam(loop);
     d->policy = *policy;
-    buf_init(&d->records, RECORDS_MAX_BYTES);
     d->seam->random(d->seam->context, &seed, sizeof(seed));
     code = open_memory(d, seed, config->lease_log, err);
     if (!code)
@@ -103,7 +102,7 @@ void dhcp_free(struct dhcp *dhcp)
 {
     if (!dhcp)
         return;
-    dhcp_commit(dhcp);
+    commit_free(dhcp);
     rendezvous_forget(dhcp);
     probing_free(dhcp);
     if (dhcp->port67)
@@ -113,7 +112,6 @@ void dhcp_free(struct dhcp *dhcp)
     lease_log_close(&dhcp->log);
     leases_free(dhcp->leases);
     seen_free(dhcp->seen);
-    buf_done(&dhcp->records);
     dhcp_config_free(dhcp);
     free(dhcp);
 }
