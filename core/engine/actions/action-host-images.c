@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Images and blobs: manifests by digest, then the pipeline process. */
-#include <fcntl.h>
+/* Images: manifests by digest, then the pipeline process. */
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "core/engine/actions/action-host-parts.h"
 #include "core/image/checkpoint.h"
@@ -11,8 +9,6 @@
 #include "core/util/json.h"
 #include "core/util/num.h"
 
-/* Blobs are held in memory: firmware and tool packs. */
-#define BLOB_MAX_BYTES (256u * 1024 * 1024)
 /* Of the progress that is left, a write takes this much and a verification
  * most of the rest. */
 #define WRITE_SHARE 700
@@ -221,32 +217,9 @@ static void record_image(struct action_host *host, const json_t *result)
     (void)json_array_append_new(host->images, entry);
 }
 
-static void on_disk_done(void *arg, int code, const char *sentence,
-                         const json_t *result)
-{
-    struct action_host *host = arg;
-    struct disk_state *state = &host->disks[host->disk];
-    char why[ERR_TEXT_BYTES];
-
-    /* The sentence belongs to the client, which is freed before the reply. */
-    (void)snprintf(why, sizeof(why), "%s", sentence ? sentence : "");
-    if (code == 0) {
-        record_image(host, result);
-        if (host->verifying)
-            state->verified = true;
-    }
-    action_stop_images(host);
-    if (code < 0)
-        action_refuse(host, code, "%s", why);
-    else
-        action_reply(host, 0, NULL, -1);
-}
-
-static int
-start_pipeline(struct action_host *host, const struct action_image *image,
-               struct pipeline_job *job,
-               void (*done)(void *arg, int code, const char *sentence,
-                            const json_t *result))
+int action_start_pipeline(struct action_host *host,
+                          const struct action_image *image,
+                          struct pipeline_job *job, action_pipeline_done *done)
 {
     const struct plan *plan = host->spec.plan;
     const char *transports[PLAN_MAX_TRANSPORTS];
@@ -317,10 +290,107 @@ static void describe_disk(const struct action_host *host,
     job->sector_bytes = disk->logical_sector_bytes;
 }
 
-static void write_image(struct action_host *host, struct action_image *image)
+static void on_disk_done(void *arg, int code, const char *sentence,
+                         const json_t *result);
+
+/* `checkpoint`: what may be believed of the disk; empty = it is read.  -1 after
+ * refusing. */
+static int start_write(struct action_host *host,
+                       const struct action_image *image,
+                       enum pipeline_mode mode, const struct buf *checkpoint)
 {
     struct disk_state *state = &host->disks[host->disk];
     char text[48];
+
+    host->device_fd = action_open_disk(host, host->disk, true);
+    if (host->device_fd < 0)
+        return -1;
+    struct pipeline_job job = {.mode = mode,
+                               .device_fd = host->device_fd,
+                               .checkpoint = checkpoint->data,
+                               .checkpoint_length = checkpoint->length};
+    describe_disk(host, &job, text);
+    state->image = image;
+    state->verified = false;
+    state->believed = checkpoint->length > 0;
+    state->range_count = 0;
+    state->grown = 0;
+    host->verifying = false;
+    host->last_disk = host->disk;
+    host->has_last_disk = true;
+    return action_start_pipeline(host, image, &job, on_disk_done);
+}
+
+static void start_verify(struct action_host *host,
+                         const struct action_image *image)
+{
+    struct disk_state *state = &host->disks[host->disk];
+    char text[48];
+
+    host->device_fd = action_open_disk(host, host->disk, false);
+    if (host->device_fd < 0)
+        return;
+    struct pipeline_job job = {.mode = PIPELINE_VERIFY,
+                               .device_fd = host->device_fd,
+                               .excluded = state->ranges,
+                               .excluded_count = state->range_count};
+    describe_disk(host, &job, text);
+    state->image = image;
+    host->verifying = true;
+    (void)action_start_pipeline(host, image, &job, on_disk_done);
+}
+
+/* What an earlier attempt had told of the disk is not so: the power went while
+ * the installed system was being changed, or the disk lost what it said to
+ * have stored. */
+static void mend(struct action_host *host)
+{
+    const struct disk_state *state = &host->disks[host->disk];
+    AUTO_BUF nothing = BUF_INIT(1);
+    char text[ERR_TEXT_BYTES];
+
+    (void)snprintf(text, sizeof(text),
+                   "disk '%s' is not what the attempt before had told; reading "
+                   "all of it and writing what differs",
+                   host->spec.target->disks.disks[host->disk].name);
+    host->handlers.note(host->arg, SLIPWAY_LOG_WARN, text);
+    host->mending =
+        start_write(host, state->image, PIPELINE_RESUME, &nothing) == 0;
+}
+
+static void on_disk_done(void *arg, int code, const char *sentence,
+                         const json_t *result)
+{
+    struct action_host *host = arg;
+    struct disk_state *state = &host->disks[host->disk];
+    bool mended = host->mending;
+    char why[ERR_TEXT_BYTES];
+
+    /* The sentence belongs to the client, which is freed before the reply. */
+    (void)snprintf(why, sizeof(why), "%s", sentence ? sentence : "");
+    host->mending = false;
+    if (code == 0) {
+        record_image(host, result);
+        if (host->verifying)
+            state->verified = true;
+    }
+    action_stop_images(host);
+    if (code == SLIPWAY_EVERIFY && host->verifying && state->believed &&
+        state->range_count == 0)
+        mend(host);
+    else if (code < 0)
+        action_refuse(host, code, "%s", why);
+    else if (mended)
+        start_verify(host, state->image);
+    else
+        action_reply(host, 0, NULL, -1);
+}
+
+static void write_image(struct action_host *host, struct action_image *image)
+{
+    /* A second attempt finds what the first one wrote. */
+    bool again = host->spec.plan->attempt > 1;
+    AUTO_BUF checkpoint = BUF_INIT(CHECKPOINT_MAX_BYTES + 1);
 
     if (!image_fits(host, image))
         return;
@@ -332,48 +402,16 @@ static void write_image(struct action_host *host, struct action_image *image)
                       host->spec.target->disks.disks[host->disk].name);
         return;
     }
-    host->device_fd = action_open_disk(host, host->disk, true);
-    if (host->device_fd < 0)
-        return;
-    /* A second attempt finds what the first one wrote. */
-    struct pipeline_job job = {
-        .mode = host->spec.plan->attempt > 1 ? PIPELINE_RESUME : PIPELINE_FRESH,
-        .device_fd = host->device_fd};
-    AUTO_BUF checkpoint = BUF_INIT(CHECKPOINT_MAX_BYTES + 1);
-    if (job.mode == PIPELINE_RESUME &&
-        action_take_checkpoint(host, &checkpoint)) {
-        job.checkpoint = checkpoint.data;
-        job.checkpoint_length = checkpoint.length;
-    }
-    describe_disk(host, &job, text);
-    state->image = image;
-    state->verified = false;
-    state->range_count = 0;
-    state->grown = 0;
-    host->verifying = false;
-    host->last_disk = host->disk;
-    host->has_last_disk = true;
-    (void)start_pipeline(host, image, &job, on_disk_done);
+    if (again && !action_take_checkpoint(host, &checkpoint))
+        buf_clear(&checkpoint);
+    (void)start_write(host, image, again ? PIPELINE_RESUME : PIPELINE_FRESH,
+                      &checkpoint);
 }
 
 static void verify_image(struct action_host *host, struct action_image *image)
 {
-    struct disk_state *state = &host->disks[host->disk];
-    char text[48];
-
-    if (!image_fits(host, image))
-        return;
-    host->device_fd = action_open_disk(host, host->disk, false);
-    if (host->device_fd < 0)
-        return;
-    struct pipeline_job job = {.mode = PIPELINE_VERIFY,
-                               .device_fd = host->device_fd,
-                               .excluded = state->ranges,
-                               .excluded_count = state->range_count};
-    describe_disk(host, &job, text);
-    state->image = image;
-    host->verifying = true;
-    (void)start_pipeline(host, image, &job, on_disk_done);
+    if (image_fits(host, image))
+        start_verify(host, image);
 }
 
 /* True when the call may go on: its phase and its disk are right. */
@@ -406,64 +444,4 @@ void action_serve_image_verify(struct action_host *host, const json_t *head)
 {
     if (begin_disk_call(host, head))
         action_with_image(host, head, verify_image);
-}
-
-/* ---- blobs ---- */
-
-static void on_blob_done(void *arg, int code, const char *sentence,
-                         const json_t *result)
-{
-    struct action_host *host = arg;
-    AUTO_CLOSE int fd = TAKE_FD(host->device_fd);
-    off_t length = lseek(fd, 0, SEEK_END);
-    char why[ERR_TEXT_BYTES];
-
-    (void)result;
-    (void)snprintf(why, sizeof(why), "%s", sentence ? sentence : "");
-    action_stop_images(host);
-    if (code < 0) {
-        action_refuse(host, code, "%s", why);
-        return;
-    }
-    if (fcntl(fd, F_ADD_SEALS,
-              F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0 ||
-        lseek(fd, 0, SEEK_SET) < 0) {
-        action_refuse(host, ERR_IO, "the blob cannot be sealed: %s",
-                      err_errno_text(errno));
-        return;
-    }
-    action_reply(host, 0, json_pack("{s:I}", "length", (json_int_t)length), fd);
-}
-
-static void open_blob(struct action_host *host, struct action_image *image)
-{
-    const struct manifest *m = &image->manifest;
-
-    if (m->kind != IMAGE_BLOB || m->size_bytes > BLOB_MAX_BYTES) {
-        action_refuse(host, ERR_INVALID,
-                      "image '%s' is not a blob of at most %u MiB", m->name,
-                      BLOB_MAX_BYTES / 1024 / 1024);
-        return;
-    }
-    host->device_fd =
-        memfd_create("slipway-blob", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (host->device_fd < 0 ||
-        ftruncate(host->device_fd, (off_t)m->size_bytes) < 0) {
-        action_refuse(host, ERR_NO_MEMORY, "no memory for blob '%s'", m->name);
-        action_stop_images(host);
-        return;
-    }
-    struct pipeline_job job = {.mode = PIPELINE_FRESH,
-                               .device_fd = host->device_fd};
-    (void)start_pipeline(host, image, &job, on_blob_done);
-}
-
-void action_serve_blob(struct action_host *host, const json_t *head)
-{
-    if (host->phase != ACTION_RUN)
-        action_refuse(host, ERR_INVALID,
-                      "action '%s' opens a blob in %s; only run may",
-                      host->step->action, action_phase_word(host->phase));
-    else
-        action_with_image(host, head, open_blob);
 }

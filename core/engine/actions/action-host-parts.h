@@ -32,6 +32,7 @@ struct action_image {
 struct disk_state {
     const struct action_image *image; /* that was written last, or NULL */
     bool verified;                    /* since then */
+    bool believed; /* a checkpoint stood for what was not read */
     unsigned grown;                   /* partition, 0 = none */
     uint64_t grown_bytes;             /* how long it is now */
     size_t range_count;               /* changed since it was verified */
@@ -95,6 +96,7 @@ struct action_host {
     int device_fd;
     struct pipeline_client *pipeline;
     bool verifying;
+    bool mending; /* what is written now, a comparison has found */
     unsigned base_permille;
     struct page_fetch *pages;
     struct personalise *personalise;
@@ -135,13 +137,22 @@ int action_open_disk(struct action_host *host, size_t disk, bool writable);
 void action_serve_image_facts(struct action_host *host, const json_t *head);
 void action_serve_image_write(struct action_host *host, const json_t *head);
 void action_serve_image_verify(struct action_host *host, const json_t *head);
-void action_serve_blob(struct action_host *host, const json_t *head);
 /* Fetches and checks the manifest of the call's parameter, then goes on. */
 void action_with_image(struct action_host *host, const json_t *head,
                        void (*then)(struct action_host *host,
                                     struct action_image *image));
 /* Ends what runs for the current call, without answering. */
 void action_stop_images(struct action_host *host);
+typedef void action_pipeline_done(void *arg, int code, const char *sentence,
+                                  const json_t *result);
+/* Runs the pipeline for the current call; `job` describes the device.  -1
+ * after refusing.  `done` gets the host. */
+int action_start_pipeline(struct action_host *host,
+                          const struct action_image *image,
+                          struct pipeline_job *job, action_pipeline_done *done);
+
+/* action-host-blob.c */
+void action_serve_blob(struct action_host *host, const json_t *head);
 
 /* action-host-servers.c */
 void action_object_servers(const struct action_host *host,

@@ -2,6 +2,7 @@
 libslipwayengine_la_SOURCES += \
 	%D%/action-command.c \
 	%D%/action-host.c %D%/action-host.h \
+	%D%/action-host-blob.c \
 	%D%/action-host-calls.c \
 	%D%/action-host-checkpoint.c \
 	%D%/action-host-disks.c \
