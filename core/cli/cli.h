@@ -41,6 +41,7 @@ enum column_kind {
     COLUMN_TEXT, /* strings and numbers as they are, arrays with commas */
     COLUMN_SIZE, /* bytes */
     COLUMN_TIME, /* seconds since 1970, or milliseconds */
+    COLUMN_SPAN, /* seconds as days, hours, minutes */
     COLUMN_PERMILLE,
     COLUMN_LABELS, /* k=v,k=v */
 };

@@ -7,7 +7,7 @@
 #include "core/util/buf.h"
 #include "core/util/num.h"
 
-#define VALUE_BYTES 256
+#define VALUE_BYTES 512 /* a sentence of an event fits */
 #define MAX_COLUMNS 16
 
 /* "progress.permille" of an object. */
@@ -38,6 +38,26 @@ static void put_time(const json_t *value, char *out, size_t size)
     if (number <= 0 || !gmtime_r(&seconds, &tm) ||
         strftime(out, size, "%Y-%m-%d %H:%M:%SZ", &tm) == 0)
         (void)snprintf(out, size, "-");
+}
+
+/* The two largest units of a number of seconds. */
+static void put_span(const json_t *value, char *out, size_t size)
+{
+    static const struct {
+        const char *name;
+        json_int_t s;
+    } units[] = {{"d", 86400}, {"h", 3600}, {"min", 60}, {"s", 1}};
+    json_int_t left = json_integer_value(value);
+    size_t i = 0;
+
+    while (i < 3 && left < units[i].s)
+        i++;
+    int used = snprintf(out, size, "%lld %s",
+                        (long long)(left / units[i].s), units[i].name);
+    left %= units[i].s;
+    if (i < 3 && left >= units[i + 1].s && used > 0 && (size_t)used < size)
+        (void)snprintf(out + used, size - (size_t)used, " %lld %s",
+                       (long long)(left / units[i + 1].s), units[i + 1].name);
 }
 
 static void put_list(const json_t *value, struct buf *buf)
@@ -96,6 +116,8 @@ void output_value(const json_t *value, enum column_kind kind, char *out,
             num_format_size((uint64_t)json_integer_value(value), text));
     else if (kind == COLUMN_TIME)
         put_time(value, out, size);
+    else if (kind == COLUMN_SPAN && json_is_integer(value))
+        put_span(value, out, size);
     else if (kind == COLUMN_PERMILLE && json_is_integer(value))
         (void)snprintf(out, size, "%lld%%",
                        (long long)json_integer_value(value) / 10);

@@ -327,6 +327,20 @@ static int select_hosts(struct cli *cli, json_t **ret)
     return 0;
 }
 
+/* Machines of a site without an engine build would wait for ever. */
+static void warn_without_engine(struct cli *cli)
+{
+    struct rest_reply reply;
+
+    if (rest_get(cli, "/api/v1/engines", &reply) == 0 &&
+        json_array_size(json_object_get(reply.json, "items")) == 0)
+        (void)fprintf(stderr,
+                      "slipway: no engine build is published, so machines "
+                      "find nothing to load; 'slipway engine build' makes "
+                      "one\n");
+    rest_reply_done(&reply);
+}
+
 int task_start(struct cli *cli)
 {
     AUTO_FREE char *batch = NULL;
@@ -355,6 +369,8 @@ int task_start(struct cli *cli)
             output_table(json_object_get(reply.json, "tasks"), outcome_columns);
     }
     rest_reply_done(&reply);
+    if (code == 0)
+        warn_without_engine(cli);
     if (code || !cli_option(cli, "wait") || !batch)
         return code;
     return cli_batch_wait(cli, batch, timeout_ms);

@@ -180,7 +180,7 @@ static const struct column status_object[] = {
     {"server", "server", COLUMN_TEXT},
     {"address", "address", COLUMN_TEXT},
     {"store", "store", COLUMN_TEXT},
-    {"up for s", "uptime_s", COLUMN_TEXT},
+    {"up for", "uptime_s", COLUMN_SPAN},
     {"hosts", "counts.hosts", COLUMN_TEXT},
     {"images", "counts.images", COLUMN_TEXT},
     {"engines connected", "counts.sessions", COLUMN_TEXT},

@@ -36,6 +36,7 @@ cat > "$XDG_CONFIG_HOME/slipway/config.json" <<JSON
 JSON
 status 0 "the configuration file names server, token and CA" status
 like "$said" 'store +ok' "status shows the store"
+like "$said" 'up for +[0-9]+ (s|min)' "and for how long the server is up"
 like "$said" 'http +[0-9]+ +yes' "and the workers"
 not_ok "a transport without its port is left alone" grep -q 'mtftp.*started again' "$TEST_DIR/server.log"
 status 6 "a server that is not there" --server 127.0.0.1:1 host list
@@ -104,7 +105,8 @@ status 2 "more than one host wants a yes" task start look --hosts 'lab-[01-02]'
 like "$said" "on 2 hosts.*--yes" "with their number"
 status 1 "an unknown host" task start look --hosts lab-09
 status 3 "an unknown profile" task start other --hosts lab-01
-slipway task start look --hosts lab-01 --json > "$TEST_DIR/batch"
+slipway task start look --hosts lab-01 --json > "$TEST_DIR/batch" 2> "$TEST_DIR/warned"
+like "$(cat "$TEST_DIR/warned")" "no engine build is published" "a task that no machine could carry out is warned of"
 batch=$(jq -r .id "$TEST_DIR/batch"); task=$(jq -r '.tasks[0].task' "$TEST_DIR/batch")
 like "$(slipway task list --state armed)" "$task +lab-01 +armed" "a task is started and listed"
 status 7 "waiting has an end" batch wait "$batch" --timeout 1s
