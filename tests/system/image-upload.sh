@@ -183,4 +183,11 @@ is $? 0 "with room the same command goes on"
 slipway image import --format qcow2 full-qcow2 "$TEST_DIR/noise.qcow2" > "$TEST_DIR/out" 2>&1
 is "$(root_of full-qcow2)" "$(root_of full)" "and so does the other"
 
+# ---- what is over, in the next run of the server ----
+
+kill_server
+start_server
+is "$(ours full state) $(ours full offset_bytes)" "done $(stat -c %s "$TEST_DIR/noise")" \
+  "an upload that was done before a restart still shows that all was sent"
+
 done_testing

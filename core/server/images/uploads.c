@@ -255,11 +255,14 @@ static void take_up(struct upload *u)
     struct err err = ERR_INIT;
     const struct image *image =
         images_by_upload(u->uploads->server->images, u->spec.id);
+    if (u->state == UPLOAD_DONE)
+        u->offset_bytes = u->spec.size_bytes;
     if (!unfinished(u))
         return;
     u->state = UPLOAD_RECEIVING;
     if (image) {
         u->state = UPLOAD_DONE;
+        u->offset_bytes = u->spec.size_bytes;
         (void)snprintf(u->image, sizeof(u->image), "%s", image->id);
         upload_save(u);
         return;
