@@ -45,6 +45,9 @@ noinst_PROGRAMS += tests/lib/compare-disk
 tests_lib_compare_disk_SOURCES = tests/lib/compare-disk.c
 tests_lib_compare_disk_LDADD = libslipwayserver.la
 tests_lib_compare_disk_CFLAGS = $(UNIT_CFLAGS)
+noinst_PROGRAMS += tests/lib/refuse-kexec
+tests_lib_refuse_kexec_SOURCES = tests/lib/refuse-kexec.c
+tests_lib_refuse_kexec_LDADD = libslipwayutil.la
 endif
 
 if CMOCKA

@@ -12,6 +12,7 @@ SYSTEM_TESTS += %D%/dhcp-clients.sh %D%/dhcp-conflict.sh \
 	%D%/engine-rendezvous.sh \
 	%D%/enrol-boot.sh \
 	%D%/inventory-compare.sh %D%/inventory-lldp.sh \
+	%D%/kexec-refusals.sh \
 	%D%/link-lost.sh \
 	%D%/plugins-switching.sh \
 	%D%/privileges.sh \

@@ -311,6 +311,26 @@ static int find_loader(const struct installed_disk *disk,
 
 /* ---- links -------------------------------------------------------------- */
 
+/* Holds file systems that appear when the system itself opens it. */
+static bool is_container(const struct installed_fs *fs)
+{
+    return strcmp(fs->type, "LVM2_member") == 0 ||
+           strcmp(fs->type, "crypto_LUKS") == 0;
+}
+
+static int nothing_found(const struct installed_disk *disk, struct err *err)
+{
+    for (size_t i = 0; i < disk->count; i++)
+        if (is_container(&disk->fs[i]))
+            return err_set(err, ERR_UNSUPPORTED,
+                           "no boot loader's configuration was found outside "
+                           "of %s (%s), which the engine cannot look into",
+                           disk->fs[i].node, disk->fs[i].type);
+    return err_set(err, ERR_NOT_FOUND,
+                   "neither a grub.cfg nor a loader's entry nor /vmlinuz with "
+                   "/etc/kernel/cmdline was found on the disk");
+}
+
 static int find_links(const struct installed_disk *disk,
                       struct installed_entry *ret,
                       const struct installed_fs **ret_fs, struct err *err)
@@ -334,9 +354,7 @@ static int find_links(const struct installed_disk *disk,
         *ret_fs = fs;
         return 0;
     }
-    return err_set(err, ERR_NOT_FOUND,
-                   "neither a grub.cfg nor a loader's entry nor /vmlinuz with "
-                   "/etc/kernel/cmdline was found on the disk");
+    return nothing_found(disk, err);
 }
 
 /* ---- root= -------------------------------------------------------------- */
@@ -367,10 +385,7 @@ static bool names_partition(const struct installed_fs *fs, const char *root)
                            : strcasecmp(root + length, names[i].value) == 0)
             return true;
     }
-    /* What is inside of these appears when the system itself opens them. */
-    return (strcmp(fs->type, "LVM2_member") == 0 ||
-            strcmp(fs->type, "crypto_LUKS") == 0) &&
-           strncmp(root, "/dev/", 5) == 0 &&
+    return is_container(fs) && strncmp(root, "/dev/", 5) == 0 &&
            strncmp(root, "/dev/disk/", 10) != 0 && strchr(root + 5, '/');
 }
 
