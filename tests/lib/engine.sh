@@ -86,6 +86,12 @@ api () {
     -X "$1" "https://$server_address:$tls_port/api/v1$2" "${data[@]}"
 }
 
+# The command line as the first admin.
+slipway () {
+  "${server_in[@]}" env SLIPWAY_SERVER="https://$server_address:$tls_port" SLIPWAY_CA="$state/site/ca.pem" \
+    SLIPWAY_TOKEN_FILE="$state/admin-token" "$run" slipway "$@"
+}
+
 # A GPT with an EFI system partition and an ext4 root that holds random data.
 make_disk_image () {
   local file=$1 root=$TEST_DIR/root
@@ -104,10 +110,7 @@ EOF
 }
 # import_image NAME FILE [KIND]
 import_image () {
-  "${server_in[@]}" curl -sS --cacert "$state/site/ca.pem" -H "Authorization: Bearer $(cat "$state/admin-token")" \
-    -H 'Content-Type: application/octet-stream' -X POST --data-binary "@$2" \
-    "https://$server_address:$tls_port/api/v1/images/$1?kind=${3:-disk}" > "$TEST_DIR/import.json"
-  json "$TEST_DIR/import.json" .revision > /dev/null || bail "import: $(cat "$TEST_DIR/import.json")"
+  slipway image import --kind "${3:-disk}" "$1" "$2" > "$TEST_DIR/import.log" 2>&1 || bail "import: $(cat "$TEST_DIR/import.log")"
 }
 root_of () { dd if="$1" of="$2" bs=512 skip=$root_sector count=$((52 * 2048)) status=none; }
 

@@ -10,10 +10,6 @@ requires curl jq script
 
 server_init
 server_start
-slipway () {
-  SLIPWAY_SERVER=https://$server_address:$tls_port SLIPWAY_CA=$state/site/ca.pem \
-    SLIPWAY_TOKEN_FILE=$state/admin-token "$run" slipway "$@"
-}
 # machine N: powers it on; its console is N.err.
 machine () {
   echo "{\"macs\":[\"52:54:00:00:01:0$1\"],\"firmware\":\"uefi\"}" > "$TEST_DIR/$1.json"

@@ -8,16 +8,16 @@
 . "$top_srcdir/tests/lib/engine.sh"
 requires curl jq
 
+mkdir "$TEST_DIR/names"
+printf '1af4  A maker\n\t1041  A card\n' > "$TEST_DIR/names/pci.ids"
+server_members+=", \"device_names_dir\": \"$TEST_DIR/names\""
 server_init
 server_start
-slipway () {
-  SLIPWAY_SERVER=https://$server_address:$tls_port SLIPWAY_CA=$state/site/ca.pem \
-    SLIPWAY_TOKEN_FILE=$state/admin-token "$run" slipway "$@"
-}
 uuid=12345678-1234-5678-9abc-123456789abc
 cat > "$facts" <<END
 {"macs": ["$host_mac", "52:54:00:12:34:57"], "firmware": "uefi",
- "vendor": "Maker", "product": "Box 1", "serial": "SN-7", "uuid": "$uuid"}
+ "vendor": "Maker", "product": "Box 1", "serial": "SN-7", "uuid": "$uuid",
+ "pci": [{"address": "0000:00:03.0", "class": "020000", "vendor_id": "1af4", "device_id": "1041"}]}
 END
 truncate -s 64M "$TEST_DIR/disk.img"
 code () {
@@ -55,6 +55,7 @@ is "$(json "$TEST_DIR/host.json" '"\(.macs | sort | join(" ")) \(.uuid) \(.tier)
   "$host_mac 52:54:00:12:34:57 $uuid console 12" "the host has the names that the machine has told"
 is "$(json "$TEST_DIR/host.json" '"\(.facts.vendor) \(.facts.product) \(.facts.serial)"')" "Maker Box 1 SN-7" "and its facts"
 is "$(slipway host inventory lab-07 --json | jq '.disks[0].size_bytes')" 67108864 "and its inventory"
+is "$(slipway host inventory lab-07 --json | jq -r '.pci[0].device_name')" "A card" "with the names of its devices"
 
 run_engine --disk "$TEST_DIR/disk.img"
 engine_end

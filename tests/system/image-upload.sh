@@ -58,6 +58,7 @@ settle () { # waits until an upload is over, prints its state
 image=$TEST_DIR/image
 { head -c 9000000 /dev/urandom; seq 300000; } > "$image"
 truncate -s 24M "$image"
+size=$(stat -c %s "$image")
 seq 100 | dd of="$image" bs=1M seek=20 conv=notrunc status=none
 
 # ---- formats ----
@@ -112,12 +113,34 @@ like "$(get "$id" .problem.detail)" 'not a qcow2 file' "with the reason"
 reply=$(piece "$id" "$TEST_DIR/converted" 0 1000)
 like "$(tail -n 1 <<< "$reply")" '^(500|422)$' "and a piece after that is refused"
 
+# The worker dies: the piece that is on its way is heard to its end, which is
+# 16 MiB at most, and answered; the upload goes on.
+api -N "$url/events" > "$TEST_DIR/events" 2> /dev/null &
+events=$!
+id=$(upload killed "$image")
+piece "$id" "$image" 0 16777216 --limit-rate 8M > "$TEST_DIR/killed" 2>&1 &
+sender=$!
+wait_line "$TEST_DIR/events" 'image-import.*killed' 20
+kill -9 "$(pgrep -P "$server" -f 'worker import')"
+wait "$sender"
+stop "$events"
+is "$(tail -n 1 "$TEST_DIR/killed")" 500 "a piece whose worker is killed is an error"
+like "$(cat "$TEST_DIR/killed")" 'signal 9' "that says what happened"
+is "$(get "$id" .state)" receiving "and the upload goes on"
+offset=$(get "$id" .offset_bytes)
+while [ "$offset" -lt "$size" ]; do
+  piece "$id" "$image" "$offset" 16777216 > "$TEST_DIR/out"
+  [ "$(tail -n 1 "$TEST_DIR/out")" = 200 ] || bail "$(cat "$TEST_DIR/out")"
+  offset=$(get "$id" .offset_bytes)
+done
+is "$(settle "$id")" done "to its end"
+is "$(root_of killed)" "$raw" "and the right image"
+
 # ---- kill -9 and cut connections at random points ----
 
 seed=${SLIPWAY_TEST_SEED:-$RANDOM}
 diag "SLIPWAY_TEST_SEED=$seed"
 RANDOM=$seed
-size=$(stat -c %s "$image")
 for format in raw qcow2; do
   file=$image
   [ $format = raw ] || { file=$TEST_DIR/image.qcow2; qemu-img convert -O qcow2 "$image" "$file"; }

@@ -8,7 +8,6 @@
 #include "core/server/images/images.h"
 #include "core/server/rest/route.h"
 #include "core/util/json.h"
-#include "core/util/num.h"
 
 void api_images_list(struct server *server, struct request *r)
 {
@@ -71,104 +70,6 @@ void api_image_get(struct server *server, struct request *r)
     }
     *show = (struct show){r, image_json(image), image->store_revision};
     images_manifest(server->images, &image->manifest, show_manifest, show);
-}
-
-/* An upload and its import end independently; the reply needs both. */
-struct import_request {
-    struct request *r;
-    struct image_import *import;
-    bool uploaded;
-    bool imported;
-    json_t *json; /* of the new image, or NULL */
-    uint64_t revision;
-    struct err err;
-};
-
-static void reply_when_over(struct import_request *i)
-{
-    if (!i->uploaded || !i->imported)
-        return;
-    if (i->json)
-        request_reply(i->r, 201, i->json, i->revision);
-    else
-        request_fail(i->r, &i->err);
-    free(i);
-}
-
-static void import_done(void *arg, const struct image *image,
-                        const struct err *err)
-{
-    struct import_request *i = arg;
-    i->imported = true;
-    if (image) {
-        i->json = image_json(image);
-        i->revision = image->store_revision;
-    } else {
-        i->err = *err;
-    }
-    reply_when_over(i);
-}
-
-static void upload_over(void *arg, uint64_t length, const struct err *err)
-{
-    struct import_request *i = arg;
-    (void)length; /* the worker has counted */
-    (void)err; /* an early end reaches the worker too, which says it better */
-    i->uploaded = true;
-    reply_when_over(i);
-}
-
-static bool tier_ok(const char *tier)
-{
-    return !strcmp(tier, "network") || !strcmp(tier, "console") ||
-           !strcmp(tier, "tpm");
-}
-
-static int parse_query(const struct request *r, struct image_import_spec *spec,
-                       struct err *err)
-{
-    const char *kind = request_query(r, "kind");
-    const char *sector = request_query(r, "sector_bytes");
-    const char *tier = request_query(r, "min_tier");
-    uint64_t sector_bytes = 512;
-    int rc = kind ? image_kind_parse(kind, &spec->kind, err) : 0;
-    if (!rc && sector)
-        rc = num_parse_u64(sector, 512, 4096, &sector_bytes, err);
-    if (!rc && tier && !tier_ok(tier))
-        rc = err_set(err, ERR_INVALID,
-                     "there is no tier '%.16s': it is network, console or tpm",
-                     tier);
-    spec->sector_bytes = (uint32_t)sector_bytes;
-    spec->min_tier = tier;
-    return rc;
-}
-
-void api_image_import(struct server *server, struct request *r)
-{
-    struct err err = ERR_INIT;
-    int fd = -1;
-    struct import_request *i = calloc(1, sizeof(*i));
-    if (!i) {
-        request_problem(r, "internal", "no memory for an import");
-        return;
-    }
-    i->r = r;
-    struct image_import_spec spec = {
-        .name = request_path_value(r, "name"),
-        .size_bytes = request_content_length(r),
-        .actor = request_actor(r),
-        .done = import_done,
-        .arg = i,
-    };
-    int rc = parse_query(r, &spec, &err);
-    if (!rc)
-        rc = image_import_begin(server->images, &spec, &fd, &i->import, &err);
-    if (rc) {
-        request_fail(r, &err);
-        free(i);
-        return;
-    }
-    request_upload(r, fd, upload_over, i);
 }
 
 /* The one GET that is written to the audit log: the content leaves the care of

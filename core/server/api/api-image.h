@@ -9,12 +9,6 @@
 void api_images_list(struct server *server, struct request *r);
 /* GET /api/v1/images/{id}: "name" is its newest revision, or "name@3" */
 void api_image_get(struct server *server, struct request *r);
-/*
- * POST /api/v1/images/{name}: the raw content as the body, with its length.
- * Query: kind = disk (default) or blob, sector_bytes = 512 (default) or 4096,
- * min_tier = network (default), console or tpm.
- */
-void api_image_import(struct server *server, struct request *r);
 /* /api/v1/uploads: images in pieces that may be interrupted (uploads.h) */
 void api_upload_list(struct server *server, struct request *r);
 void api_upload_create(struct server *server, struct request *r);

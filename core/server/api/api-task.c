@@ -230,7 +230,7 @@ void api_host_inventory(struct server *server, struct request *r)
     if (!host)
         request_problem(r, "not-found", "there is no host '%s'", id);
     else if (kept) /* what it told when it was enrolled */
-        deploy->fetch(deploy->arg, kept, fetched, r);
+        deploy->fetch(deploy->arg, kept, fetched_inventory, r);
     else if (!task)
         request_problem(r, "not-found",
                         "host '%s' has no inventory yet; start the profile "

@@ -214,9 +214,8 @@ static void told_progress(struct image_import *import, const json_t *head)
                   json_object_get(head, "stored_bytes"), "size_bytes",
                   json_object_get(head, "size_bytes"));
     events_emit(import->images->server->events, "image-import", json);
-    if (import->spec.progress)
-        import->spec.progress(import->spec.arg, bytes_of(head, "done_bytes"),
-                              bytes_of(head, "size_bytes"));
+    import->spec.progress(import->spec.arg, bytes_of(head, "done_bytes"),
+                          bytes_of(head, "size_bytes"));
 }
 
 /* It is no failure: the rest may come later. */
@@ -246,10 +245,10 @@ static void on_message(void *arg, struct channel_message *message)
     struct err err = ERR_INIT;
     if (type && !strcmp(type, "progress")) {
         told_progress(import, message->head);
-    } else if (type && !strcmp(type, "begun") && import->spec.begun) {
+    } else if (type && !strcmp(type, "begun")) {
         import->spec.begun(import->spec.arg,
                            bytes_of(message->head, "offset_bytes"));
-    } else if (type && !strcmp(type, "kept") && text && import->spec.kept) {
+    } else if (type && !strcmp(type, "kept") && text) {
         told_kept(import, message->head);
     } else if (type && !strcmp(type, "imported")) {
         int rc = take_result(import, json_object_get(message->head, "manifest"),
@@ -298,7 +297,6 @@ static int start_worker(struct image_import *import, int pipe_fd,
         [IMPORT_FD_INDEX] = objects_index_fd(images->files->objects),
         [IMPORT_FD_STATE] = import->spec.state_fd,
     };
-    size_t fd_count = import->spec.kept ? IMPORT_FDS : IMPORT_FD_STATE;
     (void)snprintf(name, sizeof(name), "import '%s'", import->name);
     import->worker = worker_process_start(images->server->loop, "import", name,
                                           &handlers, import, err);
@@ -313,7 +311,7 @@ static int start_worker(struct image_import *import, int pipe_fd,
                   (json_int_t)import->spec.sector_bytes, "epoch",
                   (json_int_t)secret->epoch);
     return worker_process_send(import->worker, head, secret->key.bytes,
-                               sizeof(secret->key.bytes), fds, fd_count, err);
+                               sizeof(secret->key.bytes), fds, IMPORT_FDS, err);
 }
 
 int image_import_check(const struct image_import_spec *spec, struct err *err)
@@ -323,8 +321,8 @@ int image_import_check(const struct image_import_spec *spec, struct err *err)
                        "'%.64s' is not a name for an image: small letters, "
                        "digits, '.', '_' and '-', at most %d",
                        spec->name, IMAGE_NAME_BYTES - 1);
-    if (spec->kind == IMAGE_DISK && spec->sector_bytes &&
-        spec->sector_bytes != 512 && spec->sector_bytes != 4096)
+    if (spec->kind == IMAGE_DISK && spec->sector_bytes != 512 &&
+        spec->sector_bytes != 4096)
         return err_set(err, ERR_INVALID,
                        "sectors have 512 or 4096 bytes, not %" PRIu32,
                        spec->sector_bytes);
@@ -349,13 +347,11 @@ static struct image_import *import_new(struct images *images,
     import->spec = *spec;
     (void)snprintf(import->name, sizeof(import->name), "%s", spec->name);
     (void)snprintf(import->min_tier, sizeof(import->min_tier), "%s",
-                   spec->min_tier ? spec->min_tier : "network");
+                   spec->min_tier);
     (void)snprintf(import->actor, sizeof(import->actor), "%s",
-                   spec->actor ? spec->actor : "server");
+                   spec->actor);
     (void)snprintf(import->upload, sizeof(import->upload), "%s",
-                   spec->upload ? spec->upload : "");
-    if (!import->spec.sector_bytes)
-        import->spec.sector_bytes = 512;
+                   spec->upload);
     const struct seam *seam = loop_seam(images->server->loop);
     import->begun_s = seam->wall_s(seam->context);
     import->files = image_files_ref(images->files);

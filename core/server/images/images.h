@@ -90,18 +90,16 @@ struct image_import;
 struct image_import_spec {
     const char *name; /* copied */
     enum image_kind kind;
-    enum disk_format format; /* only raw without `kept` */
-    uint64_t size_bytes;     /* of what is sent */
-    uint32_t sector_bytes;   /* 0 = 512 */
-    const char *min_tier;    /* NULL = "network" */
-    const char *actor;       /* for events */
-    /* For an import that may be interrupted, all or none: the upload's id,
-     * the file in which the worker keeps what it needs (borrowed during the
-     * call), and what is told: from where the content is wanted; that it
-     * ended early, `offset_bytes` of it are kept and the import is gone; how
-     * far it is. */
-    const char *upload;
-    int state_fd;
+    enum disk_format format;
+    uint64_t size_bytes; /* of what is sent */
+    uint32_t sector_bytes;
+    const char *min_tier;
+    const char *actor;  /* for events */
+    const char *upload; /* its id */
+    int state_fd;       /* the file in which the worker keeps what it needs to
+                           go on; borrowed during the call */
+    /* What is told: from where the content is wanted; that it ended early,
+     * `offset_bytes` of it are kept and the import is gone; how far it is. */
     void (*begun)(void *arg, uint64_t offset_bytes);
     void (*kept)(void *arg, uint64_t offset_bytes, const struct err *why);
     void (*progress)(void *arg, uint64_t done_bytes, uint64_t size_bytes);
