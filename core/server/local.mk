@@ -34,6 +34,12 @@ slipwayd_SOURCES = %D%/main.c
 slipwayd_LDADD = libslipwayserver.la
 slipwayd_CPPFLAGS = $(AM_CPPFLAGS) $(PATH_CPPFLAGS)
 slipwayd_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+systemdsystemunit_DATA = %D%/slipwayd.service
+EXTRA_DIST += %D%/slipwayd.service.in
+CLEANFILES += %D%/slipwayd.service
+%D%/slipwayd.service: %D%/slipwayd.service.in
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && sed -e 's|@sbindir''@|$(sbindir)|' \
+	  -e 's|@sysconfdir''@|$(sysconfdir)|' $(srcdir)/core/server/slipwayd.service.in >$@-t && mv $@-t $@
 PODS += %D%/slipwayd.8.pod %D%/slipwayd.json.5.pod
 man_MANS += %D%/slipwayd.8 %D%/slipwayd.json.5
 

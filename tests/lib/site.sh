@@ -14,6 +14,7 @@ site_dhcp='"netmask": "255.255.255.0", "lease_time": "1h",
 site_address=$lab_address
 site_interfaces='"br0"'
 site_uid=64321 # a number without a name: privileges are dropped to it
+site_under=() # what slipwayd is started by, a command that becomes it
 slipwayd_pid=
 
 site_install () {
@@ -59,7 +60,7 @@ site_start () {
   : > "$TEST_DIR/slipwayd.out"
   # Not in_lab: $! must be slipwayd itself, which a function in the background
   # is not.
-  ip netns exec "$lab" slipwayd run --config "$site/slipwayd.json" > "$TEST_DIR/slipwayd.out" 2>> "$TEST_DIR/slipwayd.log" < /dev/null &
+  ip netns exec "$lab" "${site_under[@]}" slipwayd run --config "$site/slipwayd.json" > "$TEST_DIR/slipwayd.out" 2>> "$TEST_DIR/slipwayd.log" < /dev/null &
   slipwayd_pid=$!
   wait_line "$TEST_DIR/slipwayd.out" '^ready' 30 ||
     { tail -n 20 "$TEST_DIR/slipwayd.log" >&2; return 1; }
