@@ -41,7 +41,7 @@ engine x86_64 'console=ttyS0 quiet'
 is "$status" 201 "an engine is published as kernel and initramfs"
 ok "now there is the script" published x86-bios-engine.ipxe
 boot x86-bios-engine.ipxe
-like "$(cat "$TEST_DIR/got")" "kernel $kernel console=ttyS0 quiet " "it names the kernel and its command line"
+like "$(cat "$TEST_DIR/got")" "kernel $kernel initrd=$initramfs console=ttyS0 quiet " "it names the kernel, its initramfs and its command line"
 boot "$kernel"
 ok "which is there under that name" cmp "$TEST_DIR/got" "$TEST_DIR/kernel"
 old=$kernel
@@ -49,7 +49,7 @@ engine i686 ''
 engine x86_64 'console=ttyS1'
 ok "the next build replaces the files" gone "$old"
 boot x86-bios-engine.ipxe
-like "$(tr "\n" " " < "$TEST_DIR/got")" "kernel $kernel console=ttyS1 .*initrd $initramfs .*:narrow.*kernel kernel-i686-" "and the script names the new ones, and those for 32 bits"
+like "$(tr "\n" " " < "$TEST_DIR/got")" "kernel $kernel initrd=$initramfs console=ttyS1 .*initrd $initramfs .*:narrow.*kernel kernel-i686-" "and the script names the new ones, and those for 32 bits"
 engine x86_64 'quiet && shell'
 ok "a command line that would be a script takes the script away" gone x86-bios-engine.ipxe
 like "$(cat "$TEST_DIR/slipwayd.log")" "x86-bios.*command line has characters" "and the log says why"
