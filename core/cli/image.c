@@ -8,18 +8,15 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "core/cli/output.h"
+#include "core/cli/patience.h"
 #include "core/cli/rest.h"
 #include "core/util/json.h"
 #include "core/util/num.h"
 
 #define PIECE_BYTES ((uint64_t)16 << 20)
 #define POLL_MS 250
-#define WAIT_FIRST_MS 500
-#define WAIT_MAX_MS 8000
-#define GIVE_UP_MS (5 * 60 * 1000)
 #define UPLOADS "/api/v1/uploads"
 
 struct sending {
@@ -35,15 +32,8 @@ struct sending {
     json_t *upload;      /* the newest that was heard of it */
     struct progress bar;
     bool complete;       /* all was sent, the server was importing */
-    uint64_t waited_ms;  /* since the last success */
+    struct patience patience;
 };
-
-static void wait_ms(uint64_t ms)
-{
-    struct timespec time = {(time_t)(ms / 1000), (long)(ms % 1000) * 1000000};
-
-    (void)nanosleep(&time, NULL);
-}
 
 static bool same_file(const struct stat *a, const struct stat *b)
 {
@@ -181,23 +171,16 @@ static int begin(struct sending *s)
 
 /* ---- sending ---- */
 
-/* A pause that grows, up to a whole time after which it is hopeless. */
 static int pause_after(struct sending *s, int code, const json_t *problem,
                        long status)
 {
-    uint64_t ms = s->waited_ms ? s->waited_ms : WAIT_FIRST_MS;
-
-    if (ms > WAIT_MAX_MS)
-        ms = WAIT_MAX_MS;
-    if (s->waited_ms >= GIVE_UP_MS)
-        return status ? rest_say_problem(problem, status)
-                      : cli_fail(code, "server '%s' does not answer any more: "
-                                       "give the same command again to go on "
-                                       "from byte %" PRIu64,
-                                 s->cli->server, s->offset);
-    wait_ms(ms);
-    s->waited_ms += ms;
-    return 0;
+    if (patience_wait(&s->patience))
+        return 0;
+    return status ? rest_say_problem(problem, status)
+                  : cli_fail(code, "server '%s' does not answer any more: "
+                                   "give the same command again to go on "
+                                   "from byte %" PRIu64,
+                             s->cli->server, s->offset);
 }
 
 /* What may pass by itself: no connection, a server that is busy or being
@@ -267,7 +250,7 @@ static int send_piece(struct sending *s)
                    s->offset);
     code = rest_call(s->cli, &request, &reply);
     if (code == 0) {
-        s->waited_ms = 0;
+        s->patience.waited_ms = 0;
         note(s, TAKE(reply.json));
     } else if (may_pass(code)) {
         code = pause_after(s, code, reply.json, reply.status);
@@ -293,7 +276,7 @@ static int wait_for_import(struct sending *s)
 
     if (disk > 0)
         progress_show(&s->bar, (uint64_t)done, (uint64_t)disk, "importing");
-    wait_ms(POLL_MS);
+    patience_sleep(POLL_MS);
     return look(s);
 }
 

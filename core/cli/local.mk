@@ -8,7 +8,7 @@ slipway_LDADD = libslipwaycli.la
 noinst_LTLIBRARIES += libslipwaycli.la
 libslipwaycli_la_CPPFLAGS = $(AM_CPPFLAGS) $(PATH_CPPFLAGS)
 libslipwaycli_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(CURL_CFLAGS)
-libslipwaycli_la_LIBADD = libslipwayutil.la $(JANSSON_LIBS) $(CURL_LIBS)
+libslipwaycli_la_LIBADD = libslipwayutil.la $(JANSSON_LIBS) $(CURL_LIBS) $(GNUTLS_LIBS)
 libslipwaycli_la_SOURCES = \
 	%D%/approve.c \
 	%D%/arguments.c %D%/arguments.h \
@@ -18,12 +18,14 @@ libslipwaycli_la_SOURCES = \
 	%D%/enrol.c \
 	%D%/event.c \
 	%D%/explain.c \
+	%D%/framed.c %D%/framed.h \
 	%D%/host.c %D%/host.h \
 	%D%/image.c \
 	%D%/image-care.c \
 	%D%/image-export.c \
 	%D%/inventory.c \
 	%D%/output.c %D%/output.h \
+	%D%/patience.c %D%/patience.h \
 	%D%/profile.c \
 	%D%/progress.c %D%/progress.h \
 	%D%/qcow2.c %D%/qcow2.h \

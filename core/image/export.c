@@ -2,6 +2,7 @@
 /* Writing an image's plain content: see export.h. */
 #include "core/image/export.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "core/image/reader.h"
@@ -40,31 +41,107 @@ static int put_zeros(const struct export_spec *spec, uint64_t length,
     return rc;
 }
 
+/* What is being written. */
+struct part {
+    const struct export_spec *spec;
+    struct image_reader *reader;
+    uint8_t *chunk; /* room for one */
+    uint64_t end_bytes;
+    struct digest_stream digest;
+};
+
+static void note_chunk(struct part *p, uint64_t offset,
+                       const struct image_extent *extent)
+{
+    uint8_t place[EXPORT_HEADER_BYTES];
+    put_le64(place, offset);
+    put_le64(place + 8, extent->length_bytes);
+    digest_stream_add(&p->digest, place, sizeof(place));
+    digest_stream_add(&p->digest, extent->plain.bytes, DIGEST_BYTES);
+}
+
+static int put_chunk(struct part *p, uint64_t offset, uint64_t from,
+                     uint64_t to, size_t length, struct err *err)
+{
+    struct err local = ERR_INIT;
+    int rc = image_reader_verified(p->reader, p->chunk, length, offset, &local);
+    if (rc)
+        return err_set(err, rc,
+                       "bytes %" PRIu64 " to %" PRIu64 " cannot be read: %s; "
+                       "importing the same content again mends it",
+                       offset, offset + length, local.text);
+    rc = put_header(p->spec, from, to - from, err);
+    return rc ? rc : put(p->spec, p->chunk + (from - offset), to - from, err);
+}
+
+/* What of this extent belongs to the part. */
+static int put_extent(struct part *p, uint64_t offset,
+                      const struct image_extent *extent, struct err *err)
+{
+    uint64_t end = offset + extent->length_bytes;
+    uint64_t from = MAX(offset, p->spec->offset_bytes);
+    uint64_t to = MIN(end, p->end_bytes);
+    if (p->spec->framed && !extent->hole)
+        note_chunk(p, offset, extent);
+    if (from >= to)
+        return 0;
+    return extent->hole
+               ? put_zeros(p->spec, to - from, err)
+               : put_chunk(p, offset, from, to, extent->length_bytes, err);
+}
+
+static int put_end(struct part *p, struct err *err)
+{
+    const struct index_root *root = image_reader_root(p->reader);
+    uint8_t end[8 + DIGEST_BYTES];
+    struct digest digest;
+    digest_stream_done(&p->digest, &digest);
+    put_le64(end, UINT64_C(1) << root->chunk_shift);
+    memcpy(end + 8, digest.bytes, DIGEST_BYTES);
+    int rc = put_header(p->spec, root->size_bytes, 0, err);
+    return rc || !p->spec->framed ? rc : put(p->spec, end, sizeof(end), err);
+}
+
+/* The digest of a framed export is of all chunks, also of those before it. */
+static int put_part(struct part *p, struct err *err)
+{
+    const struct index_root *root = image_reader_root(p->reader);
+    uint64_t end = p->spec->framed ? root->size_bytes : p->end_bytes;
+    uint64_t offset =
+        p->spec->framed ? 0
+                        : p->spec->offset_bytes >> root->chunk_shift
+                              << root->chunk_shift;
+    int rc = 0;
+    while (!rc && offset < end) {
+        struct image_extent extent;
+        rc = image_reader_extent(p->reader, offset, &extent, err);
+        if (!rc)
+            rc = put_extent(p, offset, &extent, err);
+        if (!rc)
+            offset += extent.length_bytes;
+    }
+    return rc ? rc : put_end(p, err);
+}
+
 static int put_image(struct image_reader *reader,
                      const struct export_spec *spec, struct err *err)
 {
     const struct index_root *root = image_reader_root(reader);
+    if (spec->offset_bytes > root->size_bytes ||
+        spec->length_bytes > root->size_bytes - spec->offset_bytes)
+        return err_set(err, ERR_INVALID, "the image ends before that part");
     AUTO_FREE uint8_t *chunk = malloc((size_t)1 << root->chunk_shift);
-    if (!chunk)
+    struct part part = {
+        .spec = spec,
+        .reader = reader,
+        .chunk = chunk,
+        .end_bytes = spec->offset_bytes + spec->length_bytes,
+    };
+    if (!chunk || digest_stream_init(&part.digest))
         return err_set(err, ERR_NO_MEMORY, "no memory to export an image");
-    for (uint64_t offset = 0; offset < root->size_bytes;) {
-        uint64_t hole = 0;
-        int rc = image_reader_hole(reader, offset, &hole, err);
-        size_t length =
-            index_chunk_bytes(root, offset >> root->chunk_shift);
-        if (!rc && hole)
-            rc = put_zeros(spec, hole, err);
-        else if (!rc)
-            rc = image_reader_verified(reader, chunk, length, offset, err);
-        if (!rc && !hole)
-            rc = put_header(spec, offset, length, err);
-        if (!rc && !hole)
-            rc = put(spec, chunk, length, err);
-        if (rc)
-            return rc;
-        offset += hole ? hole : length;
-    }
-    return put_header(spec, root->size_bytes, 0, err);
+    int rc = put_part(&part, err);
+    digest_stream_done(&part.digest, NULL);
+    return rc;
 }
 
 int export_run(const struct objects *objects, const struct export_spec *spec,

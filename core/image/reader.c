@@ -132,18 +132,18 @@ static int find_record(struct image_reader *r, uint64_t chunk,
     return err_set(err, ERR_CORRUPT, "an index page ends too early");
 }
 
-int image_reader_hole(struct image_reader *r, uint64_t offset,
-                      uint64_t *ret_bytes, struct err *err)
+int image_reader_extent(struct image_reader *r, uint64_t offset,
+                        struct image_extent *ret, struct err *err)
 {
     const struct index_record *record;
     uint64_t left;
     int rc = find_record(r, offset >> r->root->chunk_shift, &record, &left, err);
     if (rc)
         return rc;
-    uint64_t end = offset + (left << r->root->chunk_shift);
-    *ret_bytes = record->flags == INDEX_HOLE
-                     ? MIN(end, r->root->size_bytes) - offset
-                     : 0;
+    ret->hole = record->flags == INDEX_HOLE;
+    uint64_t end = offset + ((ret->hole ? left : 1) << r->root->chunk_shift);
+    ret->length_bytes = MIN(end, r->root->size_bytes) - offset;
+    ret->plain = record->plain;
     return 0;
 }
 

@@ -20,9 +20,16 @@ const struct index_root *image_reader_root(const struct image_reader *reader);
 /* A `partition_read`: exactly `length` bytes. */
 int image_reader_read(void *reader, void *data, size_t length, uint64_t offset,
                       struct err *err);
-/* So many bytes from the beginning of a chunk are holes; 0 = it has content. */
-int image_reader_hole(struct image_reader *reader, uint64_t offset,
-                      uint64_t *ret_bytes, struct err *err);
+
+/* What lies at the beginning of a chunk. */
+struct image_extent {
+    bool hole;
+    uint64_t length_bytes; /* of the hole, over all its chunks; of the chunk */
+    struct digest plain;   /* of the chunk, as the index has it */
+};
+/* Reads the index alone.  `offset` is the beginning of a chunk. */
+int image_reader_extent(struct image_reader *reader, uint64_t offset,
+                        struct image_extent *ret, struct err *err);
 /* One whole chunk from its beginning, compared with its plain digest too. */
 int image_reader_verified(struct image_reader *reader, void *data,
                           size_t length, uint64_t offset, struct err *err);

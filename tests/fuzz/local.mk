@@ -44,13 +44,19 @@ tests_fuzz_fuzz_partition_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_partition_CFLAGS = $(FUZZ_CFLAGS)
 tests_fuzz_fuzz_partition_LDFLAGS = $(FUZZ_LINK)
 
-# Describing needs libelf, which only the server has.
+# Describing needs libelf, which only the server has; no command line without.
 if SERVER
 fuzz_targets += tests/fuzz/fuzz-describe
 tests_fuzz_fuzz_describe_SOURCES = %D%/fuzz-describe.c $(fuzz_main)
 tests_fuzz_fuzz_describe_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_describe_CFLAGS = $(FUZZ_CFLAGS)
 tests_fuzz_fuzz_describe_LDFLAGS = $(FUZZ_LINK)
+
+fuzz_targets += tests/fuzz/fuzz-framed
+tests_fuzz_fuzz_framed_SOURCES = %D%/fuzz-framed.c $(fuzz_main)
+tests_fuzz_fuzz_framed_LDADD = libslipwaycli.la $(FUZZ_LIBS)
+tests_fuzz_fuzz_framed_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_fuzz_framed_LDFLAGS = $(FUZZ_LINK)
 endif
 
 tests_fuzz_fuzz_address_probe_SOURCES = %D%/fuzz-address-probe.c $(fuzz_main)

@@ -15,7 +15,7 @@ only () {
 }
 only slipwayd 'libjansson|libgnutls|libmicrohttpd|libpcre2-8|libzstd|libelf|libz'
 only slipway-engine 'libjansson|libgnutls|libzstd|libblkid'
-only slipway 'libjansson|libcurl-gnutls'
+only slipway 'libjansson|libcurl-gnutls|libgnutls'
 only slipway-plugin-check 'libjansson|libgnutls|libelf|libzstd'
 for plugin in "$top_builddir"/plugins-built/*/*/*.so; do
   name=${plugin#"$top_builddir/"}

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 image_system_tests = %D%/image-care.sh %D%/image-damage.sh \
-	%D%/image-export.sh %D%/image-import.sh \
+	%D%/image-export.sh %D%/image-export-resume.sh %D%/image-import.sh \
 	%D%/image-upload.sh
 dist_check_SCRIPTS += $(image_system_tests)
 TESTS += $(image_system_tests)

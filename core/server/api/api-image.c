@@ -2,12 +2,14 @@
 /* REST of images: see api-image.h. */
 #include "core/server/api/api-image.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "core/server/audit.h"
 #include "core/server/images/images.h"
 #include "core/server/rest/route.h"
 #include "core/util/json.h"
+#include "core/util/num.h"
 
 void api_images_list(struct server *server, struct request *r)
 {
@@ -72,36 +74,72 @@ void api_image_get(struct server *server, struct request *r)
     images_manifest(server->images, &image->manifest, show_manifest, show);
 }
 
+/* What of an image is wanted: from `offset` on with frames, else as Range says.
+ * False: the problem was sent. */
+static bool export_part(struct request *r, const struct image *image,
+                        const char *etag, struct image_part *ret)
+{
+    const char *framed = request_query(r, "framed");
+    const char *offset = request_query(r, "offset");
+    struct http_range range = {0, image->size_bytes};
+    struct err err = ERR_INIT;
+    int rc = 0;
+    if (framed && strcmp(framed, "true") != 0 && strcmp(framed, "false") != 0)
+        rc = err_set(&err, ERR_INVALID, "framed is true or false");
+    ret->framed = framed && !strcmp(framed, "true");
+    if (!rc && offset && !ret->framed)
+        rc = err_set(&err, ERR_INVALID, "offset goes with framed=true; "
+                                        "without frames send Range");
+    if (!rc && offset)
+        rc = num_parse_u64(offset, 0, image->size_bytes, &range.offset, &err);
+    range.length -= range.offset;
+    if (rc)
+        request_fail(r, &err);
+    else if (!ret->framed && !request_range(r, image->size_bytes, etag, &range))
+        rc = ERR_INVALID;
+    ret->offset_bytes = range.offset;
+    ret->length_bytes = range.length;
+    return !rc;
+}
+
 /* The one GET that is written to the audit log: the content leaves the care of
  * seal and tiers, with whatever secrets lie in it. */
 void api_image_export(struct server *server, struct request *r)
 {
     struct err err = ERR_INIT;
-    int fd = -1;
-    const char *framed = request_query(r, "framed");
+    char hex[DIGEST_HEX_BYTES];
+    char etag[DIGEST_HEX_BYTES + 2];
+    struct image_part part;
     const struct image *image =
         images_find(server->images, request_path_value(r, "id"));
     if (!image) {
         no_such_image(r);
         return;
     }
-    if (framed && strcmp(framed, "true") != 0 && strcmp(framed, "false") != 0) {
-        request_problem(r, "invalid", "framed is true or false");
+    (void)snprintf(etag, sizeof(etag), "\"%s\"",
+                   digest_hex(&image->manifest, hex));
+    if (!export_part(r, image, etag, &part))
         return;
-    }
-    bool frames = framed && !strcmp(framed, "true");
+    struct request_pipe pipe = {
+        .fd = -1,
+        .type = "application/octet-stream",
+        .etag = etag,
+        .size = part.framed ? 0 : image->size_bytes,
+        .range = {part.offset_bytes, part.length_bytes},
+    };
     int rc = audit_record(server->audit, request_actor(r),
                           "GET /api/v1/images/{id}/content", image->id,
-                          json_pack("{s:s, s:s}", "request", request_id(r),
-                                    "remote", request_remote_address(r)),
+                          json_pack("{s:s, s:s, s:I}", "request", request_id(r),
+                                    "remote", request_remote_address(r),
+                                    "offset_bytes",
+                                    (json_int_t)part.offset_bytes),
                           &err);
     if (!rc)
-        rc = image_export_begin(server->images, image, frames, &fd, &err);
+        rc = image_export_begin(server->images, image, &part, &pipe.fd, &err);
     if (rc)
         request_fail(r, &err);
     else
-        request_reply_pipe(r, "application/octet-stream", fd,
-                           frames ? 0 : image->size_bytes);
+        request_reply_pipe(r, &pipe);
 }
 
 static void delete_done(void *arg, const struct err *err)

@@ -149,6 +149,8 @@ struct MHD_Response *http_problem_response(const struct request *r,
                                            const char *problem,
                                            const char *detail,
                                            unsigned *ret_status);
+void http_header(struct MHD_Response *response, const char *name,
+                 const char *value);
 void http_common_headers(const struct request *r,
                          struct MHD_Response *response);
 

@@ -4,7 +4,9 @@
 #include "core/server/http/http-internal.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "core/util/log.h"
 
@@ -188,20 +190,53 @@ static void let_go(void *cls)
     request_release(cls);
 }
 
-void request_reply_pipe(struct request *r, const char *type, int fd,
-                        uint64_t length)
+bool request_range(struct request *r, uint64_t size, const char *etag,
+                   struct http_range *ret)
 {
-    prepare_pipe(fd);
-    r->pipe_fd = fd; /* closed with the request */
+    const char *text = request_header(r, "Range");
+    const char *same = request_header(r, "If-Range");
+    *ret = (struct http_range){0, size};
+    if (same && strcmp(same, etag) != 0)
+        return true;
+    if (http_range_parse(text, size, ret) != HTTP_RANGE_UNSATISFIABLE)
+        return true;
+    request_problem(r, "range", "the range '%.64s' lies behind the end, which "
+                                "is at byte %" PRIu64, text, size);
+    return false;
+}
+
+/* "bytes 0-99/1234" when it is not all; false when it is. */
+static bool content_range(const struct request_pipe *pipe, char out[80])
+{
+    const struct http_range *range = &pipe->range;
+    if (!pipe->size || range->length == pipe->size)
+        return false;
+    (void)snprintf(out, 80, "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64,
+                   range->offset, range->offset + range->length - 1,
+                   pipe->size);
+    return true;
+}
+
+void request_reply_pipe(struct request *r, const struct request_pipe *pipe)
+{
+    char part[80];
+    prepare_pipe(pipe->fd);
+    r->pipe_fd = pipe->fd; /* closed with the request */
     struct MHD_Response *response = MHD_create_response_from_callback(
-        length ? length : MHD_SIZE_UNKNOWN, BLOCK_BYTES, read_pipe,
-        request_hold(r), let_go);
+        pipe->size ? pipe->range.length : MHD_SIZE_UNKNOWN, BLOCK_BYTES,
+        read_pipe, request_hold(r), let_go);
     if (!response) {
         request_release(r);
         request_problem(r, "internal", "out of memory");
         return;
     }
-    (void)MHD_add_response_header(response, "Content-Type", type);
+    bool is_part = content_range(pipe, part);
+    http_header(response, "Content-Type", pipe->type);
+    http_header(response, "ETag", pipe->etag);
+    if (pipe->size)
+        http_header(response, "Accept-Ranges", "bytes");
+    if (is_part)
+        http_header(response, "Content-Range", part);
     http_common_headers(r, response);
-    request_send(r, 200, response);
+    request_send(r, is_part ? 206 : 200, response);
 }

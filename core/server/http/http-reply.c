@@ -16,8 +16,8 @@
 
 #define DETAIL_BYTES 1024
 
-static void header(struct MHD_Response *response, const char *name,
-                   const char *value)
+void http_header(struct MHD_Response *response, const char *name,
+                 const char *value)
 {
     if (MHD_add_response_header(response, name, value) == MHD_NO)
         log_warn("a reply goes without its header '%s'", name);
@@ -26,9 +26,9 @@ static void header(struct MHD_Response *response, const char *name,
 void http_common_headers(const struct request *r,
                          struct MHD_Response *response)
 {
-    header(response, "Request-Id", r->id);
-    header(response, "Cache-Control", "no-store");
-    header(response, "X-Content-Type-Options", "nosniff");
+    http_header(response, "Request-Id", r->id);
+    http_header(response, "Cache-Control", "no-store");
+    http_header(response, "X-Content-Type-Options", "nosniff");
 }
 
 static struct MHD_Response *text_response(const struct request *r,
@@ -40,7 +40,7 @@ static struct MHD_Response *text_response(const struct request *r,
     if (!response)
         return NULL;
     if (type)
-        header(response, "Content-Type", type);
+        http_header(response, "Content-Type", type);
     http_common_headers(r, response);
     return response;
 }
@@ -60,11 +60,11 @@ struct MHD_Response *http_problem_response(const struct request *r,
     if (!response)
         return NULL;
     if (p->status == 401)
-        header(response, "WWW-Authenticate", "Bearer");
+        http_header(response, "WWW-Authenticate", "Bearer");
     if (p->status == 405)
-        header(response, "Allow", r->match.allow);
+        http_header(response, "Allow", r->match.allow);
     if (p->status == 503 || p->status == 429)
-        header(response, "Retry-After", "2");
+        http_header(response, "Retry-After", "2");
     return response;
 }
 
@@ -138,7 +138,7 @@ static void send_pending(void *arg)
         char etag[32];
         (void)snprintf(etag, sizeof(etag), "\"%llu\"",
                        (unsigned long long)pending->revision);
-        header(response, "ETag", etag);
+        http_header(response, "ETag", etag);
     }
     request_send(r, pending->status, response);
     free(pending->text);
@@ -256,7 +256,7 @@ void request_reply_bytes(struct request *r, unsigned status, const char *type,
 {
     struct MHD_Response *response = text_response(r, type, data, length);
     if (response && name)
-        header(response, name, value);
+        http_header(response, name, value);
     request_send(r, status, response);
 }
 
@@ -278,11 +278,11 @@ void request_reply_cached(struct request *r, const char *type,
         return;
     }
     if (!same)
-        header(response, "Content-Type", type);
-    header(response, "ETag", etag);
-    header(response, "Request-Id", r->id);
-    header(response, "Cache-Control", "no-cache"); /* ask whether it changed */
-    header(response, "X-Content-Type-Options", "nosniff");
+        http_header(response, "Content-Type", type);
+    http_header(response, "ETag", etag);
+    http_header(response, "Request-Id", r->id);
+    http_header(response, "Cache-Control", "no-cache"); /* ask whether it changed */
+    http_header(response, "X-Content-Type-Options", "nosniff");
     request_send(r, same ? 304 : 200, response);
 }
 
@@ -295,7 +295,7 @@ void request_reply_file(struct request *r, unsigned status, const char *type,
         send_problem(r, "internal", "out of memory");
         return;
     }
-    header(response, "Content-Type", type);
+    http_header(response, "Content-Type", type);
     http_common_headers(r, response);
     request_send(r, status, response);
 }

@@ -12,6 +12,7 @@
 
 #include <jansson.h>
 
+#include "core/server/http/http-range.h"
 #include "core/util/crypto.h"
 #include "core/util/err.h"
 
@@ -120,11 +121,24 @@ void request_reply_cached(struct request *r, const char *type,
 /* Sends `length` bytes of `fd` and closes it. */
 void request_reply_file(struct request *r, unsigned status, const char *type,
                         int fd, uint64_t length);
-/* Sends what comes from a pipe until its end, `length` bytes (0 = unknown,
- * sent in chunks), and closes it.  The writer sees EPIPE when the client goes
- * away. */
-void request_reply_pipe(struct request *r, const char *type, int fd,
-                        uint64_t length);
+/*
+ * Range and If-Range (RFC 9110 sections 13.1.5 and 14.2) of a request for
+ * `size` bytes with that `etag` (with its quotes): the whole, or the one part
+ * that the client wants.  False when there is no such part: the problem was
+ * sent.
+ */
+bool request_range(struct request *r, uint64_t size, const char *etag,
+                   struct http_range *ret);
+/* What comes from a pipe. */
+struct request_pipe {
+    int fd; /* taken */
+    const char *type;
+    const char *etag;
+    uint64_t size;           /* 0 = unknown, sent in chunks */
+    struct http_range range; /* what of it comes; all = 200 and not 206 */
+};
+/* Sends it until its end.  The writer sees EPIPE when the client goes away. */
+void request_reply_pipe(struct request *r, const struct request_pipe *pipe);
 /* An RFC 9457 document from the catalogue (problem.h), e.g. "not-found". */
 void request_problem(struct request *r, const char *problem,
                      const char *format, ...)

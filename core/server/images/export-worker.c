@@ -31,6 +31,10 @@ static int parse(struct job *job, const json_t *head, struct err *err)
     const char *root = json_get_text(&r, "index_root");
     job->secret.epoch = (uint32_t)json_get_u64(&r, "epoch", 0, UINT32_MAX);
     job->spec.framed = json_get_bool(&r, "framed");
+    job->spec.offset_bytes =
+        json_get_u64(&r, "offset_bytes", 0, IMAGE_BYTES_MAX);
+    job->spec.length_bytes =
+        json_get_u64(&r, "length_bytes", 0, IMAGE_BYTES_MAX);
     job->spec.fd = job->fds[EXPORT_FD_PIPE];
     job->spec.secret = &job->secret;
     int rc = json_done(&r);

@@ -7,7 +7,8 @@
  * Parent -> worker, once, with objects/, index/ and the pipe as descriptors and
  * the site's secret as its bytes:
  *
- *   {"type": "export", "index_root", "epoch", "framed"}
+ *   {"type": "export", "index_root", "epoch", "framed", "offset_bytes",
+ *    "length_bytes"}
  *
  * Worker -> parent: {"type": "failed", "code", "message"} if it failed.
  */

@@ -77,7 +77,8 @@ static const struct worker_process_handlers handlers = {
 };
 
 static int start_worker(struct image_export *export, const struct image *image,
-                        bool framed, int pipe_fd, struct err *err)
+                        const struct image_part *part, int pipe_fd,
+                        struct err *err)
 {
     const struct image_files *files = export->images->files;
     char root[DIGEST_HEX_BYTES];
@@ -91,17 +92,20 @@ static int start_worker(struct image_export *export, const struct image *image,
                              &handlers, export, err);
     if (!export->worker)
         return err->code;
-    json_t *head = json_pack("{s:s, s:s, s:I, s:b}", "type", "export",
-                             "index_root", digest_hex(&image->index_root, root),
-                             "epoch", (json_int_t)files->secret.epoch, "framed",
-                             framed);
+    json_t *head = json_pack(
+        "{s:s, s:s, s:I, s:b, s:I, s:I}", "type", "export", "index_root",
+        digest_hex(&image->index_root, root), "epoch",
+        (json_int_t)files->secret.epoch, "framed", part->framed,
+        "offset_bytes", (json_int_t)part->offset_bytes, "length_bytes",
+        (json_int_t)part->length_bytes);
     return worker_process_send(export->worker, head, files->secret.key.bytes,
                                sizeof(files->secret.key.bytes), fds, EXPORT_FDS,
                                err);
 }
 
 int image_export_begin(struct images *images, const struct image *image,
-                       bool framed, int *ret_fd, struct err *err)
+                       const struct image_part *part, int *ret_fd,
+                       struct err *err)
 {
     int fds[2];
     struct err local = ERR_INIT;
@@ -125,7 +129,7 @@ int image_export_begin(struct images *images, const struct image *image,
     export->next = images->exports;
     images->exports = export;
     images->export_count++;
-    int rc = start_worker(export, image, framed, write_end, &local);
+    int rc = start_worker(export, image, part, write_end, &local);
     if (rc) {
         export_free(export);
         return err_set(err, rc, "%s", local.text);

@@ -119,12 +119,19 @@ int image_import_begin(struct images *images,
                        struct image_import **ret, struct err *err);
 /* When the oldest import that runs began; INT64_MAX. */
 int64_t images_oldest_import_s(const struct images *images);
+/* What of an image is exported, and how (export.h). */
+struct image_part {
+    bool framed;
+    uint64_t offset_bytes; /* both inside of the image */
+    uint64_t length_bytes;
+};
 /*
  * Starts an export worker.  *ret_fd is the read end of a pipe, the caller's:
  * the plain content comes from there (export.h).  Whoever closes it ends it.
  */
 int image_export_begin(struct images *images, const struct image *image,
-                       bool framed, int *ret_fd, struct err *err);
+                       const struct image_part *part, int *ret_fd,
+                       struct err *err);
 /* Gives it up; `done` is not called any more. */
 void image_import_cancel(struct image_import *import);
 

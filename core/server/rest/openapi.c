@@ -143,6 +143,16 @@ static void add_headers(const struct route *route, json_t *list)
             list, header_parameter("Last-Event-ID", false,
                                    "The id of the last event that was seen: "
                                    "the stream goes on after it"));
+    if (route->flags & ROUTE_RANGE) {
+        (void)json_array_append_new(
+            list, header_parameter("Range", false,
+                                   "One range of bytes, to go on where an "
+                                   "earlier request was cut off: 206"));
+        (void)json_array_append_new(
+            list, header_parameter("If-Range", false,
+                                   "The ETag that came with the beginning: "
+                                   "everything is sent when it is another"));
+    }
     if (route->flags & ROUTE_CACHED)
         (void)json_array_append_new(
             list, header_parameter("If-None-Match", false,
@@ -218,6 +228,9 @@ static json_t *reply_headers(const struct route *route)
     if (route->flags & (ROUTE_ETAG | ROUTE_CACHED))
         (void)json_object_set_new(
             headers, "ETag", reply_header("The revision, for If-Match"));
+    if (route->flags & ROUTE_RANGE)
+        (void)json_object_set_new(
+            headers, "ETag", reply_header("What is sent, for If-Range"));
     return headers;
 }
 
@@ -280,6 +293,11 @@ static bool changes(const struct route *route)
     return strcmp(route->method, "GET") != 0;
 }
 
+static bool takes_range(const struct route *route)
+{
+    return route->flags & ROUTE_RANGE;
+}
+
 static bool needs_if_match(const struct route *route)
 {
     return route->flags & ROUTE_IF_MATCH;
@@ -305,6 +323,7 @@ static const struct cause causes[] = {
     {"idempotency-mismatch", route_takes_key},
     {"precondition-failed", takes_if_match},
     {"precondition-required", needs_if_match},
+    {"range", takes_range},
 };
 
 bool openapi_may_answer(const struct route *route, const char *problem)

@@ -17,6 +17,7 @@ enum {
     ROUTE_ETAG = 32,    /* a successful reply has the revision as its ETag */
     ROUTE_STREAM = 64,  /* server-sent events; takes Last-Event-ID */
     ROUTE_CACHED = 128, /* may be kept by caches: ETag and If-None-Match */
+    ROUTE_RANGE = 256,  /* takes Range and If-Range; ETag, 206 and 416 */
 };
 
 #define ROUTE_BODY_BYTES (64 * 1024)   /* longest body unless the route says */

@@ -151,8 +151,9 @@ const struct route routes[] = {
      .handler = api_image_delete, .summary = "Delete one revision"},
 
     {.method = "GET", .path = "/api/v1/images/{id}/content",
-     .scope = SCOPE_ADMIN, .handler = api_image_export, .query = "framed",
-     .reply_type = "application/octet-stream",
+     .scope = SCOPE_ADMIN, .flags = ROUTE_RANGE,
+     .handler = api_image_export, .query = "framed offset",
+     .status = "200 206", .reply_type = "application/octet-stream",
      .summary = "The plain content of an image; audited"},
     {.method = "GET", .path = "/api/v1/uploads", .scope = SCOPE_VIEWER,
      .flags = ROUTE_LIST, .reply_schema = "upload-list",
