@@ -420,6 +420,12 @@ tests_unit_test_session_SOURCES = %D%/test-session.c $(DEPLOY_WORLD)
 tests_unit_test_session_LDADD = libslipwayserver.la $(UNIT_LIBS)
 tests_unit_test_session_CFLAGS = $(UNIT_CFLAGS)
 
+check_PROGRAMS += %D%/test-session-schema
+TESTS += %D%/test-session-schema
+tests_unit_test_session_schema_SOURCES = %D%/test-session-schema.c
+tests_unit_test_session_schema_LDADD = libslipwayserver.la $(UNIT_LIBS)
+tests_unit_test_session_schema_CFLAGS = $(UNIT_CFLAGS)
+
 check_PROGRAMS += %D%/test-store
 TESTS += %D%/test-store
 tests_unit_test_store_SOURCES = %D%/test-store.c \

@@ -26,19 +26,23 @@ struct session *api_session_get(struct server *server, struct request *r)
     return session;
 }
 
+/* Replies with a message, which is taken, or says why not. */
+static void answer(struct request *r, json_t *message, const struct err *err)
+{
+    if (err)
+        request_fail(r, err);
+    else if (message)
+        request_reply(r, 200, message, 0);
+    else
+        request_problem(r, "internal", "out of memory");
+}
+
 /* --- session ------------------------------------------------------------ */
 
 static void welcomed(void *arg, const struct message_welcome *welcome,
                      const struct err *err)
 {
-    struct request *r = arg;
-    json_t *body = err ? NULL : message_welcome_format(welcome);
-    if (err)
-        request_fail(r, err);
-    else if (body)
-        request_reply(r, 200, body, 0);
-    else
-        request_problem(r, "internal", "out of memory");
+    answer(arg, err ? NULL : message_welcome_format(welcome), err);
 }
 
 void api_session_hello(struct server *server, struct request *r)
@@ -67,13 +71,7 @@ static void planned(void *arg, const struct message_plan *plan,
                     const struct err *err)
 {
     struct planning *p = arg;
-    json_t *body = err ? NULL : message_plan_format(plan);
-    if (err)
-        request_fail(p->r, err);
-    else if (body)
-        request_reply(p->r, 200, body, 0);
-    else
-        request_problem(p->r, "internal", "out of memory");
+    answer(p->r, err ? NULL : message_plan_format(plan), err);
     free(p);
 }
 
@@ -112,14 +110,7 @@ void api_session_plan(struct server *server, struct request *r)
 static void reported(void *arg, const struct message_report_reply *reply,
                      const struct err *err)
 {
-    struct request *r = arg;
-    json_t *body = err ? NULL : message_report_reply_format(reply);
-    if (err)
-        request_fail(r, err);
-    else if (body)
-        request_reply(r, 200, body, 0);
-    else
-        request_problem(r, "internal", "out of memory");
+    answer(arg, err ? NULL : message_report_reply_format(reply), err);
 }
 
 void api_session_report(struct server *server, struct request *r)

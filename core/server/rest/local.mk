@@ -16,6 +16,7 @@ API_SCHEMAS = \
 	%D%/schema/parameter.json \
 	%D%/schema/image.json \
 	%D%/schema/server.json \
+	%D%/schema/session.json \
 	%D%/schema/task.json
 EXTRA_DIST += $(API_SCHEMAS) %D%/schema/embed.awk
 nodist_libslipwayserver_la_SOURCES += %D%/schema-text.h
