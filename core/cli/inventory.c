@@ -23,9 +23,9 @@ static const struct {
     enum column_kind kind;
     const char *unit; /* added to the title, "" = the value says it */
 } units[] = {
+    {"_mt_s", COLUMN_TEXT, " (MT/s)"}, {"_mbit", COLUMN_TEXT, " (Mbit/s)"},
     {"_bytes", COLUMN_SIZE, ""},    {"_s", COLUMN_TEXT, " (s)"},
     {"_ms", COLUMN_TEXT, " (ms)"},  {"_mhz", COLUMN_TEXT, " (MHz)"},
-    {"_mts", COLUMN_TEXT, " (MT/s)"}, {"_mbps", COLUMN_TEXT, " (Mb/s)"},
     {"_c", COLUMN_TEXT, " (C)"},    {"_percent", COLUMN_TEXT, " (%)"},
     {"_hours", COLUMN_TEXT, " (h)"},
 };
@@ -46,6 +46,12 @@ static enum column_kind make_title(const char *key, bool upper,
 
     for (size_t i = 0; i < ARRAY_LENGTH(units); i++) {
         size_t tail = strlen(units[i].suffix);
+        /* The unit is the whole name: "mhz", "mt_s". */
+        if (strcmp(key, units[i].suffix + 1) == 0 && *units[i].unit) {
+            (void)snprintf(out, MAX_TITLE, "%.*s",
+                           (int)strlen(units[i].unit) - 3, units[i].unit + 2);
+            return units[i].kind;
+        }
         if (length > tail && strcmp(key + length - tail, units[i].suffix) == 0) {
             length -= tail;
             unit = units[i].unit;

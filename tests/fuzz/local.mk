@@ -175,6 +175,12 @@ tests_fuzz_fuzz_lldp_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_lldp_CFLAGS = $(FUZZ_CFLAGS)
 tests_fuzz_fuzz_lldp_LDFLAGS = $(FUZZ_LINK)
 fuzz_targets += tests/fuzz/fuzz-lldp
+tests_fuzz_fuzz_tpm_SOURCES = %D%/fuzz-tpm.c plugins/action/inventory/tpm.c \
+	plugins/action/inventory/tpm.h $(fuzz_main)
+tests_fuzz_fuzz_tpm_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_tpm_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_fuzz_tpm_LDFLAGS = $(FUZZ_LINK)
+fuzz_targets += tests/fuzz/fuzz-tpm
 tests_fuzz_fuzz_installed_SOURCES = %D%/fuzz-installed.c $(fuzz_main)
 tests_fuzz_fuzz_installed_LDADD = libslipwayengine.la $(FUZZ_LIBS)
 tests_fuzz_fuzz_installed_CFLAGS = $(FUZZ_CFLAGS)

@@ -125,6 +125,13 @@ tests_unit_test_inventory_lldp_SOURCES = %D%/test-inventory-lldp.c $(INVENTORY_S
 tests_unit_test_inventory_lldp_LDADD = $(UNIT_LIBS)
 tests_unit_test_inventory_lldp_CPPFLAGS = $(AM_CPPFLAGS) -DPLUGIN_VERSION='"$(PACKAGE_VERSION)"'
 tests_unit_test_inventory_lldp_CFLAGS = $(UNIT_CFLAGS)
+
+check_PROGRAMS += %D%/test-inventory-tpm
+TESTS += %D%/test-inventory-tpm
+tests_unit_test_inventory_tpm_SOURCES = %D%/test-inventory-tpm.c $(INVENTORY_SOURCES) $(MOCK_SOURCES)
+tests_unit_test_inventory_tpm_LDADD = $(UNIT_LIBS)
+tests_unit_test_inventory_tpm_CPPFLAGS = $(AM_CPPFLAGS) -DPLUGIN_VERSION='"$(PACKAGE_VERSION)"'
+tests_unit_test_inventory_tpm_CFLAGS = $(UNIT_CFLAGS)
 check_PROGRAMS += %D%/test-installed
 TESTS += %D%/test-installed
 tests_unit_test_installed_SOURCES = %D%/test-installed.c

@@ -113,6 +113,64 @@ static void disks_have_stable_facts(void **state)
     disk_list_done(&list);
 }
 
+/* "model" at word 27 and "firmware" at word 23, two letters a word. */
+static void put_identity(const char *path, const char *model,
+                         const char *firmware)
+{
+    uint8_t page[60 + 512] = {[1] = 0x89, [2] = 2, [3] = 0x38, [56] = 0xec};
+    char full[1024];
+    memset(page + 60 + 46, ' ', 48);
+    for (size_t i = 0; model[i]; i++)
+        page[60 + 54 + (i ^ 1)] = (uint8_t)model[i];
+    for (size_t i = 0; firmware[i]; i++)
+        page[60 + 46 + (i ^ 1)] = (uint8_t)firmware[i];
+    put(path, "");
+    FILE *file = fopen(under(path, full), "w");
+    assert_non_null(file);
+    assert_int_equal(fwrite(page, sizeof(page), 1, file), 1);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* The kernel's SCSI name of it ends after 16 letters. */
+static void an_ata_disk_has_its_whole_model_and_firmware(void **state)
+{
+    struct disk_list list;
+    (void)state;
+    add_disk("sda", "pci0000:00/0000:00:1f.2/ata1/host0/target0:0:0/0:0:0:0", 1,
+             true);
+    put("sys/block/sda/device/vendor", "ATA     \n");
+    put("sys/block/sda/device/model", "Acme Spinning Di\n");
+    put("sys/block/sda/device/rev", "2345\n");
+    put_identity("sys/block/sda/device/vpd_pg89",
+                 "Acme Spinning Disk 4000 Deluxe", "R012345");
+    assert_int_equal(disks_scan(root, PROBE_MS, &list, NULL), 0);
+    assert_int_equal(list.count, 1);
+    assert_string_equal(list.disks[0].vendor, "");
+    assert_string_equal(list.disks[0].model, "Acme Spinning Disk 4000 Deluxe");
+    assert_string_equal(list.disks[0].firmware, "R012345");
+    disk_list_done(&list);
+}
+
+static void a_usb_disk_without_a_serial_has_its_bridges(void **state)
+{
+    struct disk_list list;
+    (void)state;
+    add_disk("sda",
+             "pci0000:00/0000:00:06.0/usb2/2-1/2-1:1.0/host1/target1:0:0/"
+             "1:0:0:0",
+             1, true);
+    put("sys/devices/pci0000:00/0000:00:06.0/usb2/2-1/idVendor", "46f4\n");
+    put("sys/devices/pci0000:00/0000:00:06.0/usb2/2-1/serial", "USB-0001\n");
+    put("sys/devices/pci0000:00/0000:00:06.0/usb2/idVendor", "1d6b\n");
+    put("sys/devices/pci0000:00/0000:00:06.0/usb2/serial", "the hub\n");
+    put("sys/block/sda/device/vendor", "QEMU\n");
+    assert_int_equal(disks_scan(root, PROBE_MS, &list, NULL), 0);
+    assert_int_equal(list.count, 1);
+    assert_string_equal(list.disks[0].vendor, "QEMU");
+    assert_string_equal(list.disks[0].serial, "USB-0001");
+    disk_list_done(&list);
+}
+
 static void what_is_no_disk_is_left_out(void **state)
 {
     static const char *const names[] = {"loop0", "ram0",  "sr0",
@@ -193,6 +251,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(disks_have_stable_facts, set_up),
+        cmocka_unit_test_setup(
+            an_ata_disk_has_its_whole_model_and_firmware, set_up),
+        cmocka_unit_test_setup(
+            a_usb_disk_without_a_serial_has_its_bridges, set_up),
         cmocka_unit_test_setup(what_is_no_disk_is_left_out, set_up),
         cmocka_unit_test_setup(a_disk_that_cannot_be_read_is_a_finding, set_up),
         cmocka_unit_test_setup(a_disk_that_hangs_is_a_finding, set_up),

@@ -55,7 +55,8 @@ static void make_table(struct buf *table)
     static const char *const cpu_texts[] = {"CPU0", "Big Processor", NULL};
     static const struct field memory[] = {{12, 0x7fff, 2}, {16, 1, 1},
                                           {18, 0x1a, 1},   {21, 3200, 2},
-                                          {24, 2, 1},      {28, 65536, 4}};
+                                          {24, 2, 1},      {28, 65536, 4},
+                                          {32, 2933, 2}};
     static const char *const memory_texts[] = {"DIMM_A1", "SN-1", NULL};
     static const struct field empty[] = {{12, 0, 2}, {16, 1, 1}};
     static const char *const empty_texts[] = {"DIMM_A2", NULL};
@@ -93,9 +94,15 @@ static void a_table_becomes_facts(void **state)
     const json_t *modules =
         json_object_get(json_object_get(facts, "memory"), "modules");
     assert_int_equal(json_array_size(modules), 1);
+    assert_int_equal(json_integer_value(json_object_get(
+                         json_object_get(facts, "memory"), "slots")),
+                     2);
     const json_t *module = json_array_get(modules, 0);
     assert_int_equal(json_integer_value(json_object_get(module, "bytes")),
                      INT64_C(64) << 30);
+    assert_int_equal(json_integer_value(json_object_get(module, "mt_s")), 3200);
+    assert_int_equal(
+        json_integer_value(json_object_get(module, "configured_mt_s")), 2933);
     assert_string_equal(json_string_value(json_object_get(module, "kind")),
                         "DDR4");
     assert_string_equal(json_string_value(json_object_get(module, "serial")),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Between disks.c, disks-place.c and disks-probe.c. */
+/* Between disks.c, disks-names.c, disks-place.c and disks-probe.c. */
 #ifndef CORE_ENGINE_DISKS_DISKS_INTERNAL_H
 #define CORE_ENGINE_DISKS_DISKS_INTERNAL_H
 
@@ -12,9 +12,8 @@ int disk_text(const char *folder, const char *name, char *out, size_t size);
 /* Fills `path` and `transport` from where the device hangs in sysfs. */
 void disk_place(const char *folder, struct disk *disk);
 
-/* The serial number from SCSI page 0x80, which sysfs keeps for SCSI and SATA
- * disks; "" when there is none. */
-void disk_scsi_serial(const char *folder, char *out, size_t size);
+/* Fills serial, model, vendor, firmware and wwn; looks at `transport`. */
+void disk_names(const char *folder, struct disk *disk);
 
 /* Reads each disk's first sector in a child process of its own, all at once,
  * and notes a finding where it fails or does not end within `probe_ms`. */

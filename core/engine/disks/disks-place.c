@@ -1,37 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Where a disk hangs. */
 #include "core/engine/disks/disks-internal.h"
 
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-
-#define SCSI_PAGE_HEADER 4
-
-void disk_scsi_serial(const char *folder, char *out, size_t size)
-{
-    AUTO_FREE char *path = NULL;
-    uint8_t page[256 + SCSI_PAGE_HEADER];
-    out[0] = '\0';
-    if (asprintf(&path, "%s/device/vpd_pg80", folder) < 0) {
-        path = NULL;
-        return;
-    }
-    AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t got = fd >= 0 ? read(fd, page, sizeof(page)) : -1;
-    if (got <= SCSI_PAGE_HEADER || page[1] != 0x80)
-        return;
-    size_t at = 0;
-    for (ssize_t i = SCSI_PAGE_HEADER; i < got && at + 1 < size; i++) {
-        char c = (char)page[i];
-        if (c == ' ' && at == 0)
-            continue; /* SPC pads on the left */
-        out[at++] = c >= 0x20 && c <= 0x7e ? c : '?';
-    }
-    out[at] = '\0';
-    while (at && (out[at - 1] == ' ' || out[at - 1] == '?'))
-        out[--at] = '\0';
-}
 
 /* True for "0000:00:1f.2". */
 static bool is_pci_address(const char *part)

@@ -66,27 +66,6 @@ static bool is_disk_name(const char *name)
     return name[0] != '.' && strlen(name) < sizeof(((struct disk *)0)->name);
 }
 
-/* The first of several files that has something in it. */
-static void first_text(const char *folder, const char *const *names, char *out,
-                       size_t size)
-{
-    for (; *names; names++)
-        if (!disk_text(folder, *names, out, size) && *out)
-            return;
-}
-
-static void read_texts(const char *folder, struct disk *disk)
-{
-    static const char *const serials[] = {"device/serial", "serial", NULL};
-    static const char *const models[] = {"device/model", "device/name", NULL};
-    static const char *const wwns[] = {"wwid", "device/wwid", NULL};
-    first_text(folder, serials, disk->serial, sizeof(disk->serial));
-    first_text(folder, models, disk->model, sizeof(disk->model));
-    first_text(folder, wwns, disk->wwn, sizeof(disk->wwn));
-    if (!disk->serial[0])
-        disk_scsi_serial(folder, disk->serial, sizeof(disk->serial));
-}
-
 /* One entry of /sys/block.  False: it is none, or it has no medium. */
 static bool read_disk(const char *root, const char *name, struct disk *ret)
 {
@@ -111,8 +90,8 @@ static bool read_disk(const char *root, const char *name, struct disk *ret)
     disk.read_only = disk_number(folder, "ro", 0) != 0;
     disk.removable = disk_number(folder, "removable", 0) != 0;
     disk.rotational = disk_number(folder, "queue/rotational", 0) != 0;
-    read_texts(folder, &disk);
     disk_place(folder, &disk);
+    disk_names(folder, &disk);
     *ret = disk;
     return true;
 }
@@ -219,7 +198,9 @@ json_t *disk_json(const struct disk *disk)
         const char *key;
         const char *text;
     } texts[] = {{"serial", disk->serial},
+                 {"vendor", disk->vendor},
                  {"model", disk->model},
+                 {"firmware", disk->firmware},
                  {"wwn", disk->wwn},
                  {"path", disk->path},
                  {"transport", disk->transport},

@@ -18,7 +18,9 @@ struct disk {
     char name[32];    /* kernel name, "vda"; not stable */
     char node[256];   /* what to open: "/dev/vda", or a file's path */
     char serial[128]; /* "" when unknown, like all texts below */
+    char vendor[32]; /* SCSI and USB only: others have it in `model` */
     char model[128];
+    char firmware[64];  /* its revision */
     char wwn[128];      /* "naa.5000c500a1b2c3d4", "eui.0025385b71b0a2c1" */
     char path[128];     /* bus path, "pci-0000:00:04.0-ata-1" */
     char transport[16]; /* "sata", "nvme", "virtio", "usb", "sas", "file" */

@@ -255,21 +255,36 @@ static const char *memory_kind(uint8_t kind)
     return NULL;
 }
 
+/* DSP0134 7.18.4: MT/s; 0xffff = see the wide field of 3.3, 0 = unknown. */
+static uint64_t module_speed(const struct structure *s, size_t at,
+                             size_t wide_at)
+{
+    uint16_t speed = field_u16(s, at);
+    return speed == 0xffff ? field_u32(s, wide_at) & 0x7fffffff : speed;
+}
+
+static int count_slot(json_t *memory)
+{
+    json_int_t slots = json_integer_value(json_object_get(memory, "slots"));
+    return json_object_set_new(memory, "slots", json_integer(slots + 1));
+}
+
 static int add_module(json_t *facts, const struct structure *s)
 {
     static const struct text_field fields[] = {
         {"slot", 16}, {"vendor", 23}, {"serial", 24}, {"part", 26}};
     uint64_t bytes = module_bytes(s);
-    if (bytes == 0)
-        return 0; /* an empty slot */
     json_t *memory = facts_object_at(facts, "memory");
-    json_t *module = memory ? array_entry(memory, "modules") : NULL;
+    if (!memory || count_slot(memory))
+        return -1;
+    json_t *module = bytes ? array_entry(memory, "modules") : NULL;
     if (!module)
-        return memory ? 0 : -1;
+        return 0; /* an empty slot */
     const char *kind = memory_kind(field_u8(s, 18));
     if (put_texts(module, s, fields, ARRAY_LENGTH(fields)) ||
         put_number(module, "bytes", bytes) ||
-        put_number(module, "mt_s", field_u16(s, 21)))
+        put_number(module, "mt_s", module_speed(s, 21, 84)) ||
+        put_number(module, "configured_mt_s", module_speed(s, 32, 88)))
         return -1;
     return kind ? json_object_set_new(module, "kind", json_string(kind)) : 0;
 }
@@ -279,7 +294,11 @@ static int add_structure(json_t *facts, const struct structure *s)
     static const struct text_field bios[] = {
         {"vendor", 4}, {"version", 5}, {"date", 8}};
     static const struct text_field board[] = {
-        {"vendor", 4}, {"product", 5}, {"version", 6}, {"serial", 7}};
+        {"vendor", 4},
+        {"product", 5},
+        {"version", 6},
+        {"serial", 7},
+        {"asset", 8}};
     static const struct text_field chassis[] = {
         {"vendor", 4}, {"version", 6}, {"serial", 7}, {"asset", 8}};
     switch (s->data[0]) {

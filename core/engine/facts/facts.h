@@ -15,11 +15,13 @@
  * One object:
  *   firmware {kind: "uefi"|"bios", vendor, version, date, secure_boot,
  *             setup_mode}
- *   tpm {version, description, manufacturer}     only when there is one
+ *   tpm {version, description, manufacturer}     only when there is one; who
+ *             made a TPM 2.0 is asked by the action
  *   system {vendor, product, version, serial, uuid, sku, family}
- *   board {vendor, product, version, serial}     chassis {...}
+ *   board {vendor, product, version, serial, asset}     chassis {...}
  *   cpus [{socket, model, cores, threads, mhz}]  cpu {model, threads}
- *   memory {bytes, modules [{slot, bytes, kind, mt_s, vendor, part, serial}]}
+ *   memory {bytes, slots, modules [{slot, bytes, kind, mt_s, configured_mt_s,
+ *           vendor, part, serial}]}
  *   disks [disk_json]
  *   ports [{name, mac, link, speed_mbit, driver, bus, vendor_id, device_id}]
  *   pci [{address, class, vendor_id, device_id, subsystem_vendor_id,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The action plugin `inventory`: what this machine is made of, how its disks
- * are and which switches it is plugged into become the step's result.  It
- * changes nothing and needs no disk.
+ * are, who made its TPM and which switches it is plugged into become the
+ * step's result.  It changes nothing and needs no disk.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +13,7 @@
 
 #include "health.h"
 #include "neighbours.h"
+#include "tpm.h"
 
 enum { LLDP_WAIT };
 
@@ -78,6 +79,8 @@ static int run(const struct slipway_action_host *host)
     host->progress(host, 100, "asking the disks for their health");
     code = health_add(host, json_object_get(facts, "disks"), HEALTH_LIMIT_MS,
                       health_ask);
+    if (code == SLIPWAY_OK)
+        code = tpm_add(host, facts);
     if (code == SLIPWAY_OK) {
         host->progress(host, 500, "listening for the switches");
         code = neighbours_add(host, json_object_get(facts, "ports"),

@@ -5,7 +5,8 @@ INVENTORY_SOURCES = \
 	%D%/health.c %D%/health.h \
 	%D%/inventory.c \
 	%D%/lldp.c %D%/lldp.h \
-	%D%/neighbours.c %D%/neighbours.h
+	%D%/neighbours.c %D%/neighbours.h \
+	%D%/tpm.c %D%/tpm.h
 actionplugin_LTLIBRARIES += %D%/inventory.la
 %C%_inventory_la_SOURCES = $(INVENTORY_SOURCES)
 %C%_inventory_la_CPPFLAGS = $(AM_CPPFLAGS) -DPLUGIN_VERSION='"$(PACKAGE_VERSION)"'
