@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 libslipwayutil_la_SOURCES += \
+	%D%/allowance.h \
 	%D%/buf.c %D%/buf.h \
 	%D%/bytes.h \
 	%D%/channel.c %D%/channel.h \

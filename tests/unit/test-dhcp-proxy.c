@@ -309,6 +309,7 @@ static void a_flood_of_machines_takes_no_memory(void **state)
     struct packet_writer p;
     (void)state;
     proxy_start(&w, 39);
+    w.decision.host_id[0] = 'h'; /* a registered one: each boot is told */
     station_open(&s, &w, 7, "0.0.0.0", 68);
     for (unsigned i = 0; i < 6000; i++) {
         s.mac[3] = (uint8_t)(i >> 8);
@@ -329,6 +330,31 @@ static void a_flood_of_machines_takes_no_memory(void **state)
     world_end(&w);
 }
 
+static void flood_of_strangers_is_answered_and_hardly_told(void **state)
+{
+    struct world w;
+    struct station s;
+    struct packet_writer p;
+    (void)state;
+    proxy_start(&w, 41);
+    station_open(&s, &w, 7, "0.0.0.0", 68);
+    for (unsigned i = 0; i < 1000; i++) {
+        s.mac[4] = (uint8_t)(i >> 8);
+        s.mac[5] = (uint8_t)i;
+        station_packet(&s, &p, DHCP_DISCOVER);
+        put_uefi(&p);
+        struct datagram out = {.peer = {address_of("255.255.255.255"), 67, 0},
+                               .data = p.bytes,
+                               .length = packet_finish(&p)};
+        assert_int_equal(
+            s.seam->datagram_send(s.seam->context, s.socket, &out), 0);
+    }
+    loop_run_for(w.loop, 50);
+    assert_int_equal(world_counters(&w).offers, 1000);
+    assert_in_range(w.events, 100, 200);
+    world_end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -341,6 +367,7 @@ int main(void)
         cmocka_unit_test(the_rendezvous_works_beside_another_server),
         cmocka_unit_test(a_boot_is_one_event_and_its_address_is_overheard),
         cmocka_unit_test(a_flood_of_machines_takes_no_memory),
+        cmocka_unit_test(flood_of_strangers_is_answered_and_hardly_told),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);

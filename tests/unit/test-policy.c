@@ -97,6 +97,20 @@ static void test_strangers_are_bounded(void **state)
     assert_int_equal(json_array_size(list), HOSTS_MAX_UNKNOWN);
 }
 
+static void test_a_flood_of_strangers_leaves_events_to_others(void **state)
+{
+    struct world *w = *state;
+    char mac[IDENTITY_MAC_BYTES];
+    for (unsigned i = 0; i < 1000; i++) {
+        snprintf(mac, sizeof(mac), "52:54:00:aa:%02x:%02x", i >> 8, i & 255);
+        host_unknown_seen(w->hosts, mac, "", "x86-uefi");
+    }
+    assert_int_equal(world_events(w, "host-unknown"), HOSTS_UNKNOWN_PER_S);
+    loop_run_for(w->loop, 1000);
+    host_unknown_seen(w->hosts, "52:54:00:bb:00:00", "", "x86-uefi");
+    assert_int_equal(world_events(w, "host-unknown"), HOSTS_UNKNOWN_PER_S + 1);
+}
+
 static void created(void *arg, const struct host *host, const struct err *err)
 {
     *(int *)arg = err ? err->code : host != NULL;
@@ -321,6 +335,7 @@ int main(void)
         TEST(test_an_armed_task_loads_the_engine),
         TEST(test_strangers_boot_their_disk_and_are_told_once),
         TEST(test_strangers_are_bounded),
+        TEST(test_a_flood_of_strangers_leaves_events_to_others),
         TEST(test_a_label_gives_the_proxy_style),
         TEST(test_names_of_two_hosts_are_a_conflict),
         TEST(test_uuids_that_many_machines_share),

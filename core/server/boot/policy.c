@@ -10,6 +10,7 @@
 #include "core/util/log.h"
 
 #define MAX_SEEN 4096
+#define PURGE_EVERY_MS 1000
 
 /* One machine's last boots, by MAC address. */
 struct boot_seen {
@@ -22,6 +23,7 @@ struct boot_seen {
 struct policy {
     struct policy_spec spec;
     struct table seen; /* struct boot_seen */
+    uint64_t purged_ms;
 };
 
 struct policy *policy_new(const struct policy_spec *spec, struct err *err)
@@ -47,9 +49,13 @@ void policy_free(struct policy *policy)
 
 /* --- boots -------------------------------------------------------------- */
 
-/* Forgets machines that were quiet for a while. */
+/* Forgets machines that were quiet for a while.  It looks at all of them, so
+ * not for each packet of a flood. */
 static void purge(struct policy *policy, uint64_t now_ms)
 {
+    if (policy->purged_ms && now_ms - policy->purged_ms < PURGE_EVERY_MS)
+        return;
+    policy->purged_ms = now_ms;
     for (size_t i = policy->seen.count; i-- > 0;) {
         struct boot_seen *seen = policy->seen.entries[i].value;
         if (now_ms - seen->began_ms > POLICY_LOCAL_WINDOW_MS)

@@ -199,10 +199,15 @@ bool reply_put_boot(struct exchange *x, struct dhcp_reply *reply)
 void dhcp_tell_boot(struct exchange *x, const char *address,
                     uint64_t *last_ms)
 {
+    struct dhcp *d = x->dhcp;
     bool loader = strcmp(x->client.user_class, CLIENT_LOADER_CLASS) == 0;
-    if (!x->firmware || loader || !dhcp_due(x->dhcp, last_ms, TELL_BOOT_MS))
+    bool stranger = x->decision.host_id[0] == '\0';
+    if (!x->firmware || loader || !dhcp_due(d, last_ms, TELL_BOOT_MS))
         return;
-    dhcp_event(x->dhcp, "host-boot",
+    if (stranger && !allowance_take(&d->strangers_told, loop_now_ms(d->loop),
+                                    STRANGERS_PER_S, 1000))
+        return;
+    dhcp_event(d, "host-boot",
                json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "mac",
                          x->client.mac, "uuid", x->client.uuid, "arch",
                          x->arch ? x->arch->name : "", "host",

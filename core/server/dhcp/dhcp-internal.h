@@ -25,6 +25,7 @@
 #include "core/server/dhcp/dhcp.h"
 #include "core/server/dhcp/lease-log.h"
 #include "core/server/dhcp/lease.h"
+#include "core/util/allowance.h"
 #include "core/util/log.h"
 #include "core/util/pool.h"
 
@@ -36,6 +37,9 @@ enum {
     TELL_BOOT_MS = 2000, /* event host-boot of one machine: firmware that asks
                             again before it was answered is one boot */
     TELL_EVERY_MS = 60000, /* events and warnings of one kind */
+    STRANGERS_PER_S = 128, /* events host-boot of machines that nobody has
+                              registered: the ring of events holds 1024, and
+                              those of deployments must stay in it */
     MALFORMED_BURST = 10,  /* malformed packets logged in TELL_EVERY_MS */
     REPLY_NOTE_BYTES = 320,
     /* A DISCOVER is answered so soon, probing or not: EDK2 and PXE ROMs ask
@@ -89,8 +93,8 @@ struct dhcp {
      * a flood of lines; 0 = never. */
     uint64_t exhausted_told_ms;
     uint64_t log_failed_told_ms;
-    uint64_t malformed_since_ms;
-    unsigned malformed_told;
+    struct allowance malformed_told;
+    struct allowance strangers_told; /* events host-boot without a host */
 };
 
 /* One packet while it is being answered; lives on the stack. */

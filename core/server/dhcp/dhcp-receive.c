@@ -89,9 +89,8 @@ static void malformed(struct dhcp *d, const struct datagram *datagram,
 {
     char address[ADDRESS_TEXT_BYTES];
     d->counters.malformed++;
-    if (dhcp_due(d, &d->malformed_since_ms, TELL_EVERY_MS))
-        d->malformed_told = 0;
-    if (d->malformed_told++ < MALFORMED_BURST)
+    if (allowance_take(&d->malformed_told, loop_now_ms(d->loop),
+                       MALFORMED_BURST, TELL_EVERY_MS))
         log_notice("ignoring a malformed DHCP packet from %s: %s",
                    endpoint_address(&datagram->peer, address), why);
 }

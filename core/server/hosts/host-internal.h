@@ -5,6 +5,7 @@
 
 #include "core/server/hosts/host-record.h"
 #include "core/server/store/table.h"
+#include "core/util/allowance.h"
 #include "core/util/loop.h"
 
 struct host_alias {
@@ -34,6 +35,7 @@ struct hosts {
     /* Newest first. */
     struct unknown_host unknown[HOSTS_MAX_UNKNOWN];
     size_t unknown_count;
+    struct allowance unknown_told; /* events */
     /* The last conflict told, so that a machine that keeps asking does not
      * flood the event stream. */
     char conflict[IDENTITY_MAC_BYTES + IDENTITY_UUID_BYTES];

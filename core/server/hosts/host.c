@@ -272,7 +272,9 @@ void host_unknown_seen(struct hosts *hosts, const char *mac, const char *uuid,
     memmove(&hosts->unknown[1], &hosts->unknown[0],
             i * sizeof(*hosts->unknown));
     hosts->unknown[0] = seen;
-    if (fresh)
+    if (fresh &&
+        allowance_take(&hosts->unknown_told, loop_now_ms(hosts->loop),
+                       HOSTS_UNKNOWN_PER_S, 1000))
         hosts->event(hosts->event_arg, "host-unknown",
                      json_pack("{s:s, s:s, s:s}", "mac", seen.mac, "uuid",
                                seen.uuid, "arch", seen.arch));

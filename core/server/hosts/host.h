@@ -22,6 +22,8 @@
 #define HOST_NEWS_MACS MESSAGE_MAX_MACS
 #define HOSTS_MAX 20000       /* hosts of one site */
 #define HOSTS_MAX_UNKNOWN 256 /* unknown machines remembered */
+/* Events host-unknown; the ring of events has more than that to hold. */
+#define HOSTS_UNKNOWN_PER_S 128
 
 struct hosts;
 
