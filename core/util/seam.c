@@ -35,7 +35,7 @@ struct datagram_socket {
     void *arg;
     bool dispatching;
     bool closed; /* by its own handler: freed after the dispatch */
-    uint8_t room[BATCH][DATAGRAM_BYTES];
+    unsigned expected; /* datagrams that one call asks for, 1 to BATCH */
 };
 
 static uint64_t real_now_ms(void *context)
@@ -58,11 +58,22 @@ static void real_random(void *context, void *out, size_t length)
     random_bytes(out, length);
 }
 
+/* As inet_ntop does it, which formats by printf: that is felt when every
+ * datagram of a transfer has two addresses. */
 const char *endpoint_address(const struct endpoint *endpoint,
                              char out[ADDRESS_TEXT_BYTES])
 {
-    if (!inet_ntop(AF_INET, &endpoint->address, out, ADDRESS_TEXT_BYTES))
-        out[0] = 0;
+    uint32_t address = ntohl(endpoint->address.s_addr);
+    char *at = out;
+    for (int shift = 24; shift >= 0; shift -= 8) {
+        unsigned byte = address >> shift & 255;
+        if (byte >= 100)
+            *at++ = (char)('0' + byte / 100);
+        if (byte >= 10)
+            *at++ = (char)('0' + byte / 10 % 10);
+        *at++ = (char)('0' + byte % 10);
+        *at++ = shift ? '.' : '\0';
+    }
     return out;
 }
 
@@ -130,18 +141,23 @@ static void take_addresses(const struct datagram_socket *socket,
     datagram->peer.interface_index = datagram->local.interface_index;
 }
 
+/* On the stack, for nothing of it outlives its dispatch. */
 struct batch {
+    uint8_t room[BATCH][DATAGRAM_BYTES];
     struct mmsghdr messages[BATCH];
     struct iovec pieces[BATCH];
     union peer peers[BATCH];
     uint8_t control[BATCH][CMSG_SPACE(sizeof(struct in_pktinfo))];
 };
 
+/* A socket on which one datagram at a time comes is asked for one, a busy one
+ * for more and more. */
 static int receive_batch(struct datagram_socket *socket, struct batch *batch)
 {
-    for (size_t i = 0; i < BATCH; i++) {
+    unsigned asked = socket->expected;
+    for (size_t i = 0; i < asked; i++) {
         batch->pieces[i] =
-            (struct iovec){socket->room[i], sizeof(socket->room[i])};
+            (struct iovec){batch->room[i], sizeof(batch->room[i])};
         batch->messages[i].msg_hdr = (struct msghdr){
             .msg_name = &batch->peers[i],
             .msg_namelen = sizeof(batch->peers[i]),
@@ -151,7 +167,13 @@ static int receive_batch(struct datagram_socket *socket, struct batch *batch)
             .msg_controllen = sizeof(batch->control[i]),
         };
     }
-    return recvmmsg(socket->fd, batch->messages, BATCH, MSG_DONTWAIT, NULL);
+    int count =
+        recvmmsg(socket->fd, batch->messages, asked, MSG_DONTWAIT, NULL);
+    if (count == (int)asked)
+        socket->expected = MIN(asked * 2, (unsigned)BATCH);
+    else if (count > 0)
+        socket->expected = (unsigned)count;
+    return count;
 }
 
 static void free_socket(struct datagram_socket *socket)
@@ -174,7 +196,7 @@ static void socket_ready(void *arg, unsigned events)
         if (message->msg_hdr.msg_flags & MSG_TRUNC)
             continue;
         struct datagram datagram = {
-            .data = socket->room[i],
+            .data = batch.room[i],
             .length = message->msg_len,
         };
         take_addresses(socket, &message->msg_hdr, &datagram);
@@ -233,6 +255,7 @@ static int real_datagram_open(void *context, struct loop *loop,
     socket->handler = handler;
     socket->arg = arg;
     socket->fd = fd;
+    socket->expected = 1;
     socket->is_link = domain == AF_PACKET;
     socket->watch = loop_watch(loop, fd, LOOP_READ, socket_ready, socket);
     if (!socket->watch) {

@@ -221,6 +221,51 @@ static void a_real_socket_tells_which_address_was_asked(void **state)
     loop_free(t.loop);
 }
 
+static void an_address_is_written_as_the_library_does(void **state)
+{
+    static const uint32_t cases[] = {0, 0xffffffff, 0x0a4d0001, 0x7f000001,
+                                     0x090a6364, 0xc0a864c8, 0xfe05ff0a};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        struct endpoint endpoint = {.address = {htonl(cases[i])}};
+        char expected[INET_ADDRSTRLEN];
+        char got[ADDRESS_TEXT_BYTES];
+        assert_non_null(inet_ntop(AF_INET, &endpoint.address, expected,
+                                  sizeof(expected)));
+        assert_string_equal(endpoint_address(&endpoint, got), expected);
+    }
+}
+
+static void a_busy_socket_loses_no_datagram(void **state)
+{
+    struct trace t = {loop_new(&seam_real, NULL), NULL, ""};
+    struct datagram_spec spec = {.fd = -1};
+    struct datagram_socket *from, *to;
+    struct endpoint local;
+    const size_t each = strlen("x<127.0.0.1 ");
+    (void)state;
+    assert_int_equal(
+        seam_real.datagram_open(NULL, t.loop, &spec, heard, &t, &to, NULL), 0);
+    assert_int_equal(
+        seam_real.datagram_open(NULL, t.loop, &spec, heard, &t, &from, NULL),
+        0);
+    seam_real.datagram_local(NULL, to, &local);
+    struct datagram d = {.data = (const uint8_t *)"x", .length = 1};
+    assert_int_equal(endpoint_parse("127.0.0.1", &d.peer, NULL), 0);
+    d.peer.port = local.port;
+    /* More in one go than was asked for before. */
+    for (size_t count = 1; count <= 16; count *= 4) {
+        t.text[0] = '\0';
+        for (size_t i = 0; i < count; i++)
+            assert_int_equal(seam_real.datagram_send(NULL, from, &d), 0);
+        while (strlen(t.text) < each * count)
+            loop_run_for(t.loop, 5);
+    }
+    seam_real.datagram_close(NULL, to);
+    seam_real.datagram_close(NULL, from);
+    loop_free(t.loop);
+}
+
 static void a_failed_append_leaves_no_half_record(void **state)
 {
     struct sim *sim = sim_new(1);
@@ -250,6 +295,8 @@ int main(void)
         cmocka_unit_test(a_pool_posts_back_to_a_real_loop),
         cmocka_unit_test(a_simulation_waits_for_the_pool_before_time_passes),
         cmocka_unit_test(a_real_socket_tells_which_address_was_asked),
+        cmocka_unit_test(an_address_is_written_as_the_library_does),
+        cmocka_unit_test(a_busy_socket_loses_no_datagram),
         cmocka_unit_test(a_failed_append_leaves_no_half_record),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);

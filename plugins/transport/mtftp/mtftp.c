@@ -24,7 +24,7 @@ static const struct slipway_param params[PARAM_COUNT] = {
                       .help =
                           "Most blocks that are sent before an acknowledgement "
                           "(RFC 7440).",
-                      .default_text = "32", .min = 1, .max = 64),
+                      .default_text = "64", .min = 1, .max = 64),
     [PARAM_MAX_TRANSFERS] = SLIPWAY_PARAM(
             .type = SLIPWAY_PARAM_NUMBER, .name = "max_transfers",
             .help = "Most transfers at one time; requests beyond are ignored "
@@ -34,7 +34,7 @@ static const struct slipway_param params[PARAM_COUNT] = {
         SLIPWAY_PARAM(.type = SLIPWAY_PARAM_NUMBER,
                       .name = "max_transfers_per_client",
                       .help = "Most transfers at one time to one address.",
-                      .default_text = "16", .min = 1, .max = 1024),
+                      .default_text = "64", .min = 1, .max = 1024),
 };
 
 void mtftp_log(const struct mtftp *m, uint32_t level, const char *format, ...)
@@ -151,9 +151,9 @@ static void read_params(struct mtftp *m)
 {
     static const uint64_t defaults[PARAM_COUNT] = {
         [PARAM_MAX_BLOCK_BYTES] = 1468,
-        [PARAM_MAX_WINDOW] = 32,
+        [PARAM_MAX_WINDOW] = 64,
         [PARAM_MAX_TRANSFERS] = 1024,
-        [PARAM_MAX_TRANSFERS_PER_CLIENT] = 16,
+        [PARAM_MAX_TRANSFERS_PER_CLIENT] = 64,
     };
     for (unsigned i = 0; i < PARAM_COUNT; i++) {
         uint64_t value;

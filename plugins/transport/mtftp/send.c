@@ -47,7 +47,20 @@ static size_t block_length(const struct transfer *t, uint64_t block)
     return left < t->block_bytes ? (size_t)left : t->block_bytes;
 }
 
-static int read_block(const struct transfer *t, uint64_t block, uint8_t *out)
+/* Reads on from `offset`; -1 when not even one byte can be had. */
+static int read_ahead(struct transfer *t, uint64_t offset)
+{
+    ssize_t n;
+    do {
+        n = pread((int)t->content->fd, t->ahead, sizeof(t->ahead),
+                  (off_t)offset);
+    } while (n < 0 && errno == EINTR);
+    t->ahead_offset = offset;
+    t->ahead_length = n > 0 ? (size_t)n : 0;
+    return n > 0 ? 0 : -1;
+}
+
+static int read_block(struct transfer *t, uint64_t block, uint8_t *out)
 {
     size_t length = block_length(t, block);
     uint64_t offset = (block - 1) * t->block_bytes;
@@ -56,14 +69,19 @@ static int read_block(const struct transfer *t, uint64_t block, uint8_t *out)
         return 0;
     }
     while (length > 0) {
-        ssize_t n = pread((int)t->content->fd, out, length, (off_t)offset);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return -1;
-        out += n;
-        offset += (uint64_t)n;
-        length -= (size_t)n;
+        uint64_t skipped = offset - t->ahead_offset;
+        if (skipped >= t->ahead_length) {
+            if (read_ahead(t, offset))
+                return -1;
+            skipped = 0;
+        }
+        size_t part = t->ahead_length - (size_t)skipped;
+        if (part > length)
+            part = length;
+        memcpy(out, t->ahead + skipped, part);
+        out += part;
+        offset += part;
+        length -= part;
     }
     return 0;
 }

@@ -5,6 +5,10 @@
 
 #include "mtftp.h"
 
+/* Read from the file in one piece, so that small windows do not cost a system
+ * call a block. */
+#define TRANSFER_AHEAD_BYTES 32768
+
 struct transfer {
     struct transfer *next; /* in its bucket */
     struct mtftp *server;  /* NULL: ended while its file was being opened */
@@ -47,6 +51,10 @@ struct transfer {
     uint64_t started_ms;
     uint64_t reported_ms;
     uint64_t blocks_resent;
+
+    uint64_t ahead_offset; /* of what is in `ahead` */
+    size_t ahead_length;
+    uint8_t ahead[TRANSFER_AHEAD_BYTES];
 };
 
 /* transfer.c: ends it; `reason` goes into the report and the log. */
