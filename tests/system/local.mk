@@ -23,6 +23,7 @@ EXTRA_DIST += tests/lib/dhcp-client tests/lib/foreign-dhcp.sh tests/lib/proxy.sh
 # The engine as a process, without root.
 engine_system_tests = \
 	%D%/batch-approve.sh \
+	%D%/engine-collect.sh \
 	%D%/engine-deploy.sh \
 	%D%/engine-kills.sh \
 	%D%/engine-refusals.sh \

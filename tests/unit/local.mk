@@ -346,6 +346,12 @@ tests_unit_test_mtftp_LDADD = libslipwayserver.la $(UNIT_LIBS)
 tests_unit_test_mtftp_CPPFLAGS = $(AM_CPPFLAGS) -DPLUGIN_VERSION='"$(PACKAGE_VERSION)"'
 tests_unit_test_mtftp_CFLAGS = $(UNIT_CFLAGS)
 
+check_PROGRAMS += %D%/test-objects-collect
+TESTS += %D%/test-objects-collect
+tests_unit_test_objects_collect_SOURCES = %D%/test-objects-collect.c %D%/image-fixture.c %D%/image-fixture.h
+tests_unit_test_objects_collect_LDADD = $(UNIT_LIBS)
+tests_unit_test_objects_collect_CFLAGS = $(UNIT_CFLAGS)
+
 check_PROGRAMS += %D%/test-openapi
 TESTS += %D%/test-openapi
 tests_unit_test_openapi_SOURCES = %D%/test-openapi.c
