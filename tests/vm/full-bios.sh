@@ -3,8 +3,8 @@
 # limit: 1800
 # What BIOS machines have beyond one deployment: ten power-ons without a task
 # reach the disk, each within seconds; a processor with 32 bits is given its
-# own engine and its disk is written; and the same loader serves a UEFI
-# machine that cannot take the unified image.
+# own engine, is installed, and starts what was installed; and the same loader
+# serves a UEFI machine that cannot take the unified image.
 . "${top_srcdir:-.}/tests/lib/functions.sh"
 lab_firmware=bios
 . "$top_srcdir/tests/lib/lab.sh"
@@ -13,7 +13,7 @@ lab_firmware=bios
 requires qemu-system-x86_64 qemu-system-i386 jq e2fsck sfdisk
 requires_root
 requires_plugin arch x86-bios
-requires_cache debian-12.img linux-image.deb linux-image-i686.deb sysroot-i386
+requires_cache debian-12.img debian-12-i386.img linux-image.deb linux-image-i686.deb sysroot-i386
 
 seen () { tr -d '\r\0' < "$TEST_DIR/$1.console"; }
 
@@ -38,6 +38,7 @@ power_ons () {
 }
 
 narrow () {
+  local marks
   lab_cpu=pentium3
   deploy_disk "$TEST_DIR/narrow.img"
   lab_machine narrow "$TEST_DIR/narrow.img"
@@ -46,6 +47,10 @@ narrow () {
   is "$(slipway host inventory "$deploy_name" --json | jq -r .firmware.kind)" bios "32 bits: its inventory is here"
   ok "32 bits: the engine resets the machine" lab_wait_stopped narrow 120
   ok "32 bits: every chunk outside of the personalised ranges is the image's" deploy_compare "$TEST_DIR/narrow.img"
+  marks=$(wc -c < "$TEST_DIR/narrow.console")
+  lab_reset narrow
+  ok "32 bits: the installed system shows its login prompt" deploy_login narrow "$marks" 400
+  like "$(tail -c "+$marks" "$TEST_DIR/narrow.console" | tr -d '\r\0')" "$deploy_marker" "32 bits: with this run's marker"
   stop "$machine_pid"
   lab_cpu=max
 }
@@ -70,7 +75,7 @@ slipway host add vm --mac "$(lab_mac vm)" > /dev/null || bail "no host"
 power_ons
 
 ok "both engines are built and uploaded" eval 'site_engine && site_engine_i686'
-slipway image import debian-12 "$SLIPWAY_CACHE/debian-12.img" || bail "no image"
+slipway image import debian-12 "$SLIPWAY_CACHE/debian-12-i386.img" || bail "no image"
 deploy_profile > /dev/null && slipway host add "$deploy_name" --mac "$(lab_mac narrow)" && deploy_start || bail "no task"
 narrow
 chained
