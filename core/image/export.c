@@ -67,8 +67,7 @@ static int put_chunk(struct part *p, uint64_t offset, uint64_t from,
     int rc = image_reader_verified(p->reader, p->chunk, length, offset, &local);
     if (rc)
         return err_set(err, rc,
-                       "bytes %" PRIu64 " to %" PRIu64 " cannot be read: %s; "
-                       "importing the same content again mends it",
+                       "bytes %" PRIu64 " to %" PRIu64 " cannot be read: %s",
                        offset, offset + length, local.text);
     rc = put_header(p->spec, from, to - from, err);
     return rc ? rc : put(p->spec, p->chunk + (from - offset), to - from, err);
@@ -153,6 +152,11 @@ int export_run(const struct objects *objects, const struct export_spec *spec,
     int rc = reader ? put_image(reader, spec, &local) : local.code;
     if (!rc)
         return 0;
+    if (rc == ERR_CORRUPT || rc == ERR_VERIFY || rc == ERR_NOT_FOUND) {
+        struct err what = local;
+        (void)err_set(&local, rc, "%.350s; importing the same content again "
+                                  "mends it", what.text);
+    }
     /* The client must be told in the stream: the status has gone out. */
     if (rc != ERR_CANCELLED && spec->framed &&
         !put_header(spec, EXPORT_FAILED, strlen(local.text), NULL))

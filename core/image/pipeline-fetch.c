@@ -198,6 +198,22 @@ unsigned pipeline_give_up(struct pipeline *p, unsigned transport,
     return left;
 }
 
+bool pipeline_waits_for(struct pipeline *p, const struct digest *name,
+                        uint64_t *ret_offset_bytes, uint64_t *ret_length_bytes)
+{
+    (void)pthread_mutex_lock(&p->lock);
+    struct entry *entry = find_expected(p, name);
+    const struct target *first = entry ? &entry->targets[0] : NULL;
+    if (first) {
+        uint64_t chunk = first->page->work[first->record].first_chunk;
+        uint64_t run = first->page->page->records[first->record].run;
+        *ret_offset_bytes = chunk << p->chunk_shift;
+        *ret_length_bytes = pipeline_bytes(p, chunk, run);
+    }
+    (void)pthread_mutex_unlock(&p->lock);
+    return first;
+}
+
 void pipeline_forgive(struct pipeline *p)
 {
     (void)pthread_mutex_lock(&p->lock);

@@ -102,6 +102,10 @@ int pipeline_deliver(struct pipeline *pipeline, const struct digest *name,
  * first `transports` have not given it up. */
 unsigned pipeline_give_up(struct pipeline *pipeline, unsigned transport,
                           const struct digest *name, unsigned transports);
+/* Which bytes of the image first wait for an object that a transport was asked
+ * for; false when none does any more. */
+bool pipeline_waits_for(struct pipeline *pipeline, const struct digest *name,
+                        uint64_t *ret_offset_bytes, uint64_t *ret_length_bytes);
 /* Everything that was given up may be tried again by everyone. */
 void pipeline_forgive(struct pipeline *pipeline);
 /* Objects that were asked for, and neither delivered nor given up, are wanted

@@ -34,17 +34,17 @@ fails () { # WHAT PATTERN
 
 object=$(find "$state/objects" -type f -size +100k | head -n 1)
 flip "$object"
-fails "an object" "$(basename "$object").*damaged"
+fails "an object" "image 'tiny@1': bytes [0-9]+ to [0-9]+, object $(basename "$object") cannot be had: .*damaged.*importing the same content again mends it"
 flip "$object"
 
 root=$(api GET /images/tiny | jq -r .index_root)
 flip "$state/index/${root:0:2}/$root"
-fails "the index" "$root.*damaged"
+fails "the index" "image 'tiny@1': index file $root is damaged; .*importing the same content again mends it"
 flip "$state/index/${root:0:2}/$root"
 
 manifest=$(api GET /images/tiny | jq -r .manifest)
 flip "$state/manifests/${manifest:0:2}/$manifest"
-fails "the manifest" "$manifest.*damaged"
+fails "the manifest" "image 'tiny@1': manifest $manifest is damaged.*importing its content again makes a new one"
 flip "$state/manifests/${manifest:0:2}/$manifest"
 
 # With every bit back in its place it works, so it was these bits.

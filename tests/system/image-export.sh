@@ -68,4 +68,14 @@ not_ok "and there is no file" test -e "$TEST_DIR/damaged"
 is "$(find "$TEST_DIR" -maxdepth 1 -name '*.part')" "" "nor half of one"
 like "$(cat "$TEST_DIR/log")" "image 'disk@1' was not exported: bytes [0-9]+ to [0-9]+ cannot.*importing the same content again" \
   "with image, place and what to do"
+rm "$object"
+slipway image export disk "$TEST_DIR/damaged" > "$TEST_DIR/log" 2>&1
+like "$(cat "$TEST_DIR/log")" "bytes [0-9]+ to [0-9]+ .*object $(basename "$object") is not in the store.*mends it" "so is one that is gone"
+slipway image import disk "$image" > /dev/null 2>&1
+root=$(api "$url/images/disk" | jq -r .index_root)
+chmod u+w "$state/index/${root:0:2}/$root"
+printf x | dd of="$state/index/${root:0:2}/$root" bs=1 seek=40 conv=notrunc status=none
+slipway image export disk "$TEST_DIR/damaged" > "$TEST_DIR/log" 2>&1
+like "$(cat "$TEST_DIR/log")" "image 'disk@2' was not exported: index file $root is damaged; importing the same content again mends it" \
+  "and the index"
 done_testing

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/engine/pipeline/pipeline-process.h"
 
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -57,12 +58,30 @@ static void next_round(void *arg)
         fetch_host_wanted(p->transports[i].host);
 }
 
+/* Image, place and object, for somebody who reads it on another machine. */
+static void say_what_lacks(struct process *p, const struct digest *name,
+                           const char *why, char out[ERR_TEXT_BYTES])
+{
+    const struct manifest *m = &p->start.manifest;
+    char hex[DIGEST_HEX_BYTES];
+    char place[64] = "";
+    uint64_t offset;
+    uint64_t length;
+
+    if (pipeline_waits_for(p->pipeline, name, &offset, &length))
+        (void)snprintf(place, sizeof(place),
+                       "bytes %" PRIu64 " to %" PRIu64 ", ", offset,
+                       offset + length);
+    (void)snprintf(out, ERR_TEXT_BYTES,
+                   "image '%s@%" PRIu64 "': %sobject %s cannot be had: %.250s",
+                   m->name, m->revision, place, digest_hex(name, hex), why);
+}
+
 static void give_up(void *arg, const struct digest *name, const char *sentence)
 {
     struct transport *t = arg;
     struct process *p = t->process;
     struct pipeline_progress progress;
-    char hex[DIGEST_HEX_BYTES];
     char text[ERR_TEXT_BYTES];
     unsigned left = pipeline_give_up(p->pipeline, t->number, name,
                                      (unsigned)p->transport_count);
@@ -73,8 +92,7 @@ static void give_up(void *arg, const struct digest *name, const char *sentence)
     if (progress.fetched_bytes != p->rounds_fetched)
         p->rounds = 0;
     p->rounds_fetched = progress.fetched_bytes;
-    (void)snprintf(text, sizeof(text), "object %s cannot be had: %.300s",
-                   digest_hex(name, hex), sentence);
+    say_what_lacks(p, name, sentence, text);
     if (p->rounds++ < MAX_ROUNDS) {
         log_warn("%s; trying again", text);
         p->round_timer = loop_timer(p->loop, ROUND_MS, next_round, p);

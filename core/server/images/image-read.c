@@ -9,6 +9,8 @@
 
 struct read_job {
     struct image_files *files;
+    /* Of the image, for sentences; of one that is not there its manifest. */
+    char id[MAX(IMAGE_ID_BYTES, DIGEST_HEX_BYTES)];
     struct digest manifest;
     struct digest index_root; /* index only */
     struct digest page;       /* index only */
@@ -23,9 +25,13 @@ struct read_job {
 static struct read_job *job_new(struct images *images,
                                 const struct digest *manifest, void *arg)
 {
+    const struct image *image = images_by_manifest(images, manifest);
+    char hex[DIGEST_HEX_BYTES];
     struct read_job *job = calloc(1, sizeof(*job));
     if (!job)
         return NULL;
+    (void)snprintf(job->id, sizeof(job->id), "%s",
+                   image ? image->id : digest_hex(manifest, hex));
     job->files = image_files_ref(images->files);
     job->manifest = *manifest;
     job->arg = arg;
@@ -63,6 +69,15 @@ static void submit(struct images *images, struct read_job *job,
         finish(job); /* no memory: better inside the call than never */
 }
 
+/* The sentence ends up in a task, far from this server's log. */
+static void say_how_to_mend(struct read_job *job, const char *how)
+{
+    struct err why = job->err;
+    bool damaged = why.code == ERR_CORRUPT || why.code == ERR_VERIFY;
+    (void)err_set(&job->err, why.code, "image '%s': %.300s%s%s", job->id,
+                  why.text, damaged ? "; " : "", damaged ? how : "");
+}
+
 static void read_manifest(void *arg)
 {
     struct read_job *job = arg;
@@ -75,10 +90,8 @@ static void read_manifest(void *arg)
         rc = manifest_open(job->bytes.data, job->bytes.length, job->signature,
                            job->files->keys, ARRAY_LENGTH(job->files->keys), m,
                            &job->err);
-    char hex[DIGEST_HEX_BYTES];
     if (rc)
-        (void)err_prefix(&job->err, "image with the manifest %s: ",
-                         digest_hex(&job->manifest, hex));
+        say_how_to_mend(job, "importing its content again makes a new one");
 }
 
 void images_manifest(struct images *images, const struct digest *manifest,
@@ -126,11 +139,16 @@ static int get_page(struct read_job *job, const struct digest *page)
 static void read_page(void *arg)
 {
     struct read_job *job = arg;
-    if (get_page(job, &job->index_root) ||
-        digest_equal(&job->page, &job->index_root))
-        return;
-    if (!page_belongs(job, &job->bytes, &job->err))
-        (void)get_page(job, &job->page);
+    int rc = get_page(job, &job->index_root);
+    if (!rc && !digest_equal(&job->page, &job->index_root)) {
+        rc = page_belongs(job, &job->bytes, &job->err);
+        if (!rc)
+            rc = get_page(job, &job->page);
+    }
+    if (rc)
+        say_how_to_mend(job, "'slipway image verify' names all that is "
+                             "damaged, and importing the same content again "
+                             "mends it");
 }
 
 void images_index(struct images *images, const struct digest *manifest,

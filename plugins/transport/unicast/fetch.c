@@ -144,7 +144,9 @@ static void slot_damaged(struct slot *slot)
             "sent a damaged object; fetching it again");
     slot->got = 0;
     if (++slot->damaged >= MAX_DAMAGED) {
-        give_up(slot, "what the servers send under its name is damaged");
+        give_up(slot, "what the servers send under its name is damaged; "
+                      "'slipway image verify' names all that is, and importing "
+                      "the same content again mends it");
         return;
     }
     slot_wait(slot);
