@@ -14,6 +14,7 @@
 #include "core/engine/pipeline/pipeline-process.h"
 #include "core/engine/run.h"
 #include "core/util/log.h"
+#include "core/util/secret-memory.h"
 
 static const char usage[] =
     "usage: slipway-engine run --trust FILE [OPTION...]\n"
@@ -36,6 +37,7 @@ int main(int argc, char **argv)
     const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
 
     log_open("slipway-engine", LOG_INFO, LOG_FORMAT_TEXT);
+    secret_memory_wipe_json();
     (void)signal(SIGPIPE, SIG_IGN); /* lost peers are seen where they matter */
     if (slash && strcmp(slash + 1, "modprobe") == 0)
         return modules_main(argc, argv);

@@ -5,6 +5,7 @@
 
 #include "core/util/buf.h"
 #include "core/util/crypto.h"
+#include "core/util/secret-memory.h"
 
 #define OPEN "{{"
 #define CLOSE "}}"
@@ -91,8 +92,7 @@ static json_t *fill_text(const char *text, secret_value *value, void *arg,
             return NULL;
         buf_append(&out, text, (size_t)(open - text));
         buf_append_text(&out, one);
-        secret_wipe(one, strlen(one));
-        free(one);
+        secret_free(one);
     }
     buf_append_text(&out, text);
     json_t *filled = out.failed ? NULL : json_string(buf_text(&out));

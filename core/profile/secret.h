@@ -33,7 +33,8 @@ typedef int secret_each(void *arg, const char *name, struct err *err);
 int secret_uses(const json_t *json, secret_each *each, void *arg,
                 struct err *err);
 
-/* The value of a secret, which the caller wipes and frees; NULL with err. */
+/* The value of a secret, in memory of core/util/secret-memory.h which the
+ * caller frees; NULL with err. */
 typedef char *secret_value(void *arg, const char *name, struct err *err);
 /* A copy with every secret replaced; NULL with err. */
 json_t *secret_fill(const json_t *json, secret_value *value, void *arg,

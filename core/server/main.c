@@ -11,6 +11,7 @@
 #include "core/server/serve.h"
 #include "core/server/workers/worker-main.h"
 #include "core/util/log.h"
+#include "core/util/secret-memory.h"
 
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
@@ -126,6 +127,7 @@ static int run_verb(const struct verb *verb, const char *path)
 int main(int argc, char **argv)
 {
     log_open("slipwayd", LOG_INFO, LOG_FORMAT_TEXT);
+    secret_memory_wipe_json();
     if (argc >= 2 && strcmp(argv[1], "worker") == 0)
         return worker_main(argc - 2, argv + 2);
     if (argc >= 2 && strcmp(argv[1], "--version") == 0)

@@ -38,6 +38,7 @@
 #include "core/util/file.h"
 #include "core/util/log.h"
 #include "core/util/pool.h"
+#include "core/util/secret-memory.h"
 
 #define POOL_THREADS 3
 #define POOL_QUEUE 512
@@ -352,6 +353,11 @@ int serve_run(const struct config *config, struct err *err)
     uid_t owner = getuid(); /* plugins of whoever started us are accepted */
     (void)signal(SIGPIPE, SIG_IGN);
     int code = site_load(config, &serve.server.site, err);
+    if (code == 0 && secret_memory_trouble() != 0)
+        log_warn("secrets cannot be locked in memory and may reach the swap "
+                 "space: %s; raise the limit of locked memory (LimitMEMLOCK) "
+                 "or encrypt the swap space",
+                 err_errno_text(secret_memory_trouble()));
     if (code == 0)
         code = sockets_open(config, &serve.sockets, err);
     if (code == 0)

@@ -26,6 +26,7 @@
 #include "core/server/site-ca.h"
 #include "core/util/file.h"
 #include "core/util/json.h"
+#include "core/util/secret-memory.h"
 
 #define MAX_FILE_BYTES (64 * 1024)
 
@@ -268,6 +269,18 @@ static int read_verify_keys(int dir, struct site *site, struct err *err)
     return 0;
 }
 
+static int read_key(int dir, struct site *site, struct err *err)
+{
+    AUTO_FREE char *text = NULL;
+    int code = read_text(dir, "server.key", &text, err);
+    if (code != 0)
+        return code;
+    site->key_pem = secret_copy(text, strlen(text));
+    secret_wipe(text, strlen(text));
+    return site->key_pem ? 0 : err_set(err, ERR_NO_MEMORY,
+                                       "no memory for the server's key");
+}
+
 static int read_site(int dir, struct site *site, struct err *err)
 {
     int code = read_ids(dir, site, err);
@@ -282,7 +295,7 @@ static int read_site(int dir, struct site *site, struct err *err)
     if (code == 0)
         code = read_text(dir, "server.pem", &site->chain_pem, err);
     if (code == 0)
-        code = read_text(dir, "server.key", &site->key_pem, err);
+        code = read_key(dir, site, err);
     if (code == 0)
         digest_of(site->trust, strlen(site->trust), &site->trust_digest);
     return code;
@@ -302,7 +315,7 @@ int site_load(const struct config *config, struct site **ret_site,
     if (dir < 0)
         return err_set_errno(err, ERR_IO, errno, "the site's folder '%s' does "
                              "not open", path);
-    struct site *site = calloc(1, sizeof(*site));
+    struct site *site = secret_new(sizeof(*site));
     if (!site)
         return err_set(err, ERR_NO_MEMORY, "no memory for the site");
     int code = read_site(dir, site, err);
@@ -318,11 +331,8 @@ void site_free(struct site *site)
 {
     if (!site)
         return;
-    if (site->key_pem)
-        secret_wipe(site->key_pem, strlen(site->key_pem));
     free(site->trust);
     free(site->chain_pem);
-    free(site->key_pem);
-    secret_wipe(site, sizeof(*site));
-    free(site);
+    secret_free(site->key_pem);
+    secret_free(site);
 }

@@ -16,6 +16,7 @@ libslipwayutil_la_SOURCES += \
 	%D%/num.c %D%/num.h \
 	%D%/pool.c %D%/pool.h \
 	%D%/seam.c %D%/seam.h \
+	%D%/secret-memory.c %D%/secret-memory.h \
 	%D%/sim.c %D%/sim.h
 if SERVER
 libslipwayutil_la_SOURCES += %D%/pattern.c %D%/pattern.h

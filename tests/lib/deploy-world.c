@@ -10,6 +10,7 @@
 
 #include "core/util/json.h"
 #include "core/util/log.h"
+#include "core/util/secret-memory.h"
 #include "tests/lib/memory-store.h"
 
 /* --- the rest of the server --------------------------------------------- */
@@ -101,7 +102,7 @@ static char *secret_open(void *arg, const char *name, struct err *err)
 {
     const struct world *w = arg;
     if (w->secret_value && !strcmp(name, WORLD_SECRET))
-        return strdup(w->secret_value);
+        return secret_copy(w->secret_value, strlen(w->secret_value));
     (void)err_set(err, ERR_NOT_FOUND, "there is no secret '%s'", name);
     return NULL;
 }

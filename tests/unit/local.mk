@@ -427,6 +427,12 @@ tests_unit_test_secret_SOURCES = %D%/test-secret.c $(DEPLOY_WORLD)
 tests_unit_test_secret_LDADD = libslipwayserver.la $(UNIT_LIBS)
 tests_unit_test_secret_CFLAGS = $(UNIT_CFLAGS)
 
+check_PROGRAMS += %D%/test-secret-memory
+TESTS += %D%/test-secret-memory
+tests_unit_test_secret_memory_SOURCES = %D%/test-secret-memory.c
+tests_unit_test_secret_memory_LDADD = $(UNIT_LIBS)
+tests_unit_test_secret_memory_CFLAGS = $(UNIT_CFLAGS)
+
 check_PROGRAMS += %D%/test-session
 TESTS += %D%/test-session
 tests_unit_test_session_SOURCES = %D%/test-session.c $(DEPLOY_WORLD)

@@ -13,6 +13,7 @@
 #include "core/profile/expand.h"
 #include "core/server/tasks/task-secret.h"
 #include "core/util/json.h"
+#include "core/util/secret-memory.h"
 #include "tests/lib/deploy-world.h"
 #include "tests/lib/memory-store.h"
 
@@ -81,7 +82,7 @@ static char *give(void *arg, const char *name, struct err *err)
 {
     (void)arg;
     if (!strcmp(name, "a.b-c"))
-        return strdup("{{secret.x}}");
+        return secret_copy("{{secret.x}}", strlen("{{secret.x}}"));
     (void)err_set(err, ERR_NOT_FOUND, "no '%s'", name);
     return NULL;
 }

@@ -75,6 +75,7 @@ static int request_fd(const struct personalise_spec *spec, int *ret_fd,
     if (!text)
         return err_set(err, ERR_NO_MEMORY, "out of memory");
     *ret_fd = file_sealed_memfd("personalise", text, strlen(text), err);
+    secret_wipe(text, strlen(text));
     return *ret_fd < 0 ? ERR_IO : 0;
 }
 

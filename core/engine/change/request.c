@@ -7,6 +7,7 @@
 
 #include "core/util/crypto.h"
 #include "core/util/json.h"
+#include "core/util/secret-memory.h"
 
 #define REQUEST_MAX ((size_t)192 << 20)
 #define READ_BYTES 65536
@@ -49,7 +50,7 @@ static int take_file(struct json_reader *r, struct change_file *file)
     file->length = strlen(hex) / 2;
     if (file->length > CHANGE_FILE_BYTES_MAX)
         return json_reader_fail(r, "data", "is larger than 1 MiB");
-    uint8_t *data = malloc(file->length + 1);
+    uint8_t *data = secret_new(file->length + 1);
     if (!data)
         return err_set(r->err, ERR_NO_MEMORY, "out of memory");
     file->data = data;
@@ -97,12 +98,8 @@ int change_request_parse(const void *text, size_t length,
 
 void change_request_done(struct change_request *request)
 {
-    for (size_t i = 0; i < request->file_count; i++) {
-        uint8_t *data = (uint8_t *)(uintptr_t)request->files[i].data;
-        if (data)
-            secret_wipe(data, request->files[i].length);
-        free(data);
-    }
+    for (size_t i = 0; i < request->file_count; i++)
+        secret_free((void *)(uintptr_t)request->files[i].data);
     json_decref(request->json);
 }
 
@@ -149,6 +146,8 @@ int change_request_serve(change_fn *change)
     int code = read_input(&text, &err);
     if (!code)
         code = change_request_parse(text.data, text.length, &request, &err);
+    if (text.data)
+        secret_wipe(text.data, text.length);
     if (!code)
         code = change(&request, &changed, &err);
     AUTO_JSON *ranges = code ? NULL : change_ranges_json(&changed);

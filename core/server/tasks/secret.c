@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/util/json.h"
+#include "core/util/secret-memory.h"
 
 #define LABEL "slipway secret 1"
 #define SEALED_MAX (2 * SECRET_MAX_BYTES)
@@ -15,12 +16,12 @@ struct secrets {
 
 struct secrets *secrets_new(const struct secret_key *site, struct err *err)
 {
-    struct secrets *secrets = calloc(1, sizeof(*secrets));
+    struct secrets *secrets = secret_new(sizeof(*secrets));
     if (secrets)
         secrets->documents = json_object();
     if (!secrets || !secrets->documents) {
         (void)err_set(err, ERR_NO_MEMORY, "out of memory for secrets");
-        free(secrets);
+        secret_free(secrets);
         return NULL;
     }
     if (hkdf_sha256(site, LABEL, sizeof(LABEL) - 1, &secrets->key, err)) {
@@ -34,9 +35,8 @@ void secrets_free(struct secrets *secrets)
 {
     if (!secrets)
         return;
-    secret_wipe(&secrets->key, sizeof(secrets->key));
     json_decref(secrets->documents);
-    free(secrets);
+    secret_free(secrets);
 }
 
 static bool tier_ok(const char *tier)
@@ -169,7 +169,8 @@ char *secrets_open(const struct secrets *secrets, const char *name,
     AUTO_JSON *plain = unseal_document(secrets, name, document, err);
     if (!plain)
         return NULL;
-    char *value = strdup(json_string_value(json_object_get(plain, "value")));
+    const json_t *text = json_object_get(plain, "value");
+    char *value = secret_copy(json_string_value(text), json_string_length(text));
     if (!value)
         (void)err_set(err, ERR_NO_MEMORY, "out of memory for a secret");
     return value;

@@ -42,7 +42,7 @@ void secrets_remove(struct secrets *secrets, const char *name);
 /* The lowest tier that may have it; NULL = there is no such secret.
  * Borrowed. */
 const char *secrets_tier(const struct secrets *secrets, const char *name);
-/* The value, which the caller wipes and frees; NULL with err. */
+/* The value, for secret_free; NULL with err. */
 char *secrets_open(const struct secrets *secrets, const char *name,
                    struct err *err);
 

@@ -6,6 +6,7 @@
 
 #include "core/profile/secret.h"
 #include "core/util/log.h"
+#include "core/util/secret-memory.h"
 
 /* ---- at the start ---- */
 
@@ -105,8 +106,13 @@ int task_secret_fill(const struct deploy *deploy, const char *plan_text,
         code = fill_plan(deploy, plan, err);
     if (code)
         return code;
-    ret->text = plan_format(plan);
-    if (!ret->text || strlen(ret->text) > PLAN_MAX_BYTES) {
+    AUTO_FREE char *text = plan_format(plan);
+    size_t length = text ? strlen(text) : 0;
+    if (text) {
+        ret->text = secret_copy(text, length);
+        secret_wipe(text, length);
+    }
+    if (!ret->text || length > PLAN_MAX_BYTES) {
         task_secret_forget(ret);
         return err_set(err, ERR_TOO_BIG,
                        "the plan is too long with its secrets");
@@ -121,9 +127,7 @@ int task_secret_fill(const struct deploy *deploy, const char *plan_text,
 
 void task_secret_forget(struct task_filled *filled)
 {
-    if (filled->text)
-        secret_wipe(filled->text, strlen(filled->text));
-    free(filled->text);
+    secret_free(filled->text);
     *filled = (struct task_filled){NULL, "", ""};
 }
 
@@ -161,8 +165,7 @@ static int redact_use(void *arg, const char *name, struct err *err)
         snprintf(r->report->text, sizeof(r->report->text), "%s", text);
     if (r->report->result)
         redact_result(r, value);
-    secret_wipe(value, strlen(value));
-    free(value);
+    secret_free(value);
     return 0;
 }
 
