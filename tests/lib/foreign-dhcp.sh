@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Another DHCP server on the laboratory's bridge, a machine of its own that
-# gives the addresses and knows nothing of booting.  Source functions.sh and
-# lab.sh first.
+# gives the addresses and knows nothing of booting, unless dnsmasq is told by
+# further options in $dnsmasq_options.  Source functions.sh and lab.sh first.
 #
 #   foreign_up dnsmasq|kea    $foreign_address gives $lab_network.100 to .199
 #   foreign_down
@@ -9,12 +9,13 @@
 foreign=
 foreign_pid=
 foreign_address=$lab_network.2
+dnsmasq_options=()
 
 foreign_dnsmasq () {
   ip netns exec "$foreign" dnsmasq --keep-in-foreground --conf-file=/dev/null --user=root --port=0 \
     --interface=eth0 --bind-interfaces --log-dhcp --log-facility=- --dhcp-authoritative --pid-file= \
     --dhcp-leasefile="$TEST_DIR/dnsmasq.leases" --dhcp-range="$lab_network.100,$lab_network.199,255.255.255.0,1h" \
-    > "$TEST_DIR/foreign.log" 2>&1 < /dev/null &
+    "${dnsmasq_options[@]}" > "$TEST_DIR/foreign.log" 2>&1 < /dev/null &
   foreign_pid=$!
   wait_line "$TEST_DIR/foreign.log" 'DHCP, IP range' 10
 }
@@ -48,7 +49,11 @@ foreign_up () {
 }
 
 foreign_down () {
-  [ -z "$foreign_pid" ] || stop "$foreign_pid"
-  [ -z "$foreign" ] || ip netns delete "$foreign"
+  [ -z "$foreign" ] || {
+    [ -z "$foreign_pid" ] || stop "$foreign_pid"
+    # With its namespace alone the port would go some time later.
+    in_lab ip link delete foreign
+    ip netns delete "$foreign"
+  }
   foreign= foreign_pid=
 }

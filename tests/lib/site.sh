@@ -10,7 +10,7 @@
 
 site=$TEST_DIR/site
 site_dhcp='"netmask": "255.255.255.0", "lease_time": "1h",
-    "pools": [{"first": "'$lab_network.100'", "last": "'$lab_network.199'"}]' # members of `dhcp`
+    "pools": [{"first": "'$lab_network.100'", "last": "'$lab_network.199'"}]' # members of `dhcp`; empty: no DHCP
 site_address=$lab_address
 site_interfaces='"br0"'
 site_uid=64321 # a number without a name: privileges are dropped to it
@@ -50,8 +50,7 @@ site_configure () {
   "state_dir": "$site/state",
   "user": "$site_uid",
   "address": "$site_address",
-  "interfaces": [$site_interfaces],
-  "dhcp": { $site_dhcp }
+  "interfaces": [$site_interfaces]${site_dhcp:+, "dhcp": { $site_dhcp \}}
 }
 EOF
 }
