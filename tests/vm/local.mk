@@ -2,6 +2,7 @@
 VM_TESTS += \
 	%D%/bios-deploy.sh \
 	%D%/install-file-systems.sh \
+	%D%/inventory.sh \
 	%D%/proxy-boot.sh \
 	%D%/uefi-deploy.sh \
 	%D%/uefi-kexec.sh
@@ -13,3 +14,5 @@ FULL_TESTS += \
 	%D%/full-power-ons.sh \
 	%D%/full-proxy.sh \
 	%D%/full-seed.sh
+EXTRA_DIST += %D%/inventory/init %D%/inventory/memory-modules \
+	%D%/inventory/tools %D%/inventory/truth
