@@ -57,12 +57,17 @@ server_configure () {
     jq ".ports.tls = $tls_port | .ports.http = $http_port | .debug.check_replies = true" > "$TEST_DIR/slipwayd.json"
 }
 
+# machine_facts MAC: the inventory of a machine that is a process.
+machine_facts () {
+  printf '{"machine": "x86_64", "firmware": {"kind": "uefi"}, "ports": [{"name": "eth0", "mac": "%s", "link": true}]}' "$1"
+}
+
 server_init () {
   server_configure
   "${server_in[@]}" "$run" slipwayd init --config "$TEST_DIR/slipwayd.json" > "$TEST_DIR/init.log" 2>&1 ||
     bail "slipwayd init: $(cat "$TEST_DIR/init.log")"
   at_exit server_stop
-  printf '{"macs":["%s"],"firmware":"uefi"}' "$host_mac" > "$facts"
+  machine_facts "$host_mac" > "$facts"
 }
 
 # The second and later starts take the ports of the first.

@@ -12,7 +12,7 @@ server_init
 server_start
 # machine N: powers it on; its console is N.err.
 machine () {
-  echo "{\"macs\":[\"52:54:00:00:01:0$1\"],\"firmware\":\"uefi\"}" > "$TEST_DIR/$1.json"
+  machine_facts "52:54:00:00:01:0$1" > "$TEST_DIR/$1.json"
   "$run" slipway-engine run --trust "$state/site/trust.json" --facts "$TEST_DIR/$1.json" --patience 20s \
     --server "$server_address:$tls_port" > "$TEST_DIR/$1.out" 2> "$TEST_DIR/$1.err" < /dev/null &
   engines[$1]=$!

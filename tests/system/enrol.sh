@@ -15,8 +15,9 @@ server_init
 server_start
 uuid=12345678-1234-5678-9abc-123456789abc
 cat > "$facts" <<END
-{"macs": ["$host_mac", "52:54:00:12:34:57"], "firmware": "uefi",
- "vendor": "Maker", "product": "Box 1", "serial": "SN-7", "uuid": "$uuid",
+{"machine": "x86_64", "firmware": {"kind": "uefi"},
+ "system": {"vendor": "Maker", "product": "Box 1", "serial": "SN-7", "uuid": "$uuid"},
+ "ports": [{"name": "eth0", "mac": "$host_mac", "link": true}, {"name": "eth1", "mac": "52:54:00:12:34:57", "link": false}],
  "pci": [{"address": "0000:00:03.0", "class": "020000", "vendor_id": "1af4", "device_id": "1041"}]}
 END
 truncate -s 64M "$TEST_DIR/disk.img"

@@ -20,7 +20,7 @@ server_members='"interfaces": ["br0"], "dhcp": {"netmask": "255.255.255.0", "lea
   "pools": [{"first": "'$lab_network.100'", "last": "'$lab_network.199'"}]}'
 mkdir -m 700 "$state"
 tar -C "$state" -xJf "$top_srcdir/tests/system/upgrade/state-0.1.0.tar.xz"
-printf '{"macs":["%s"],"firmware":"uefi"}' "$host_mac" > "$facts"
+machine_facts "$host_mac" > "$facts"
 at_exit server_stop
 records=$(wc -l < "$state/audit.log")
 # plugins FILTER: of the listing; enabled: which are usable.

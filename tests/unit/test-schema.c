@@ -92,6 +92,32 @@ static void test_samples(void **state)
     }
 }
 
+/* A schema of its own: NAME.json is NAME, and what it defines NAME-... */
+static void test_whole_schemas(void **state)
+{
+    static const char text[] =
+        "{\"$schema\":\"x\",\"type\":\"object\",\"properties\":"
+        "{\"a\":{\"$ref\":\"#/$defs/part\"}},"
+        "\"$defs\":{\"part\":{\"pattern\":\"^\\\\d$\"}}}";
+    struct err err = ERR_INIT;
+    struct schemas *schemas = schemas_new(&err);
+    (void)state;
+    assert_int_equal(schemas_add(schemas, "whole.json", text, &err), 0);
+    assert_int_equal(schemas_check(schemas, &err), 0);
+    assert_non_null(schemas_find(schemas, "whole-part"));
+    assert_null(schemas_find(schemas, "part"));
+    json_t *value = json_pack("{s:s}", "a", "7");
+    assert_int_equal(schemas_validate(schemas, "whole", value, &err), 0);
+    (void)json_object_set_new(value, "a", json_string("x"));
+    assert_int_equal(schemas_validate(schemas, "whole", value, &err),
+                     ERR_INVALID);
+    json_decref(value);
+    assert_int_equal(schemas_add(schemas, "whole.json", text, &err),
+                     ERR_INVALID);
+    assert_non_null(strstr(err.text, "defined twice"));
+    schemas_free(schemas);
+}
+
 static void test_paths_are_named(void **state)
 {
     struct err err = ERR_INIT;
@@ -134,6 +160,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_samples),
+        cmocka_unit_test(test_whole_schemas),
         cmocka_unit_test(test_paths_are_named),
         cmocka_unit_test(test_bad_schemas),
     };

@@ -7,9 +7,12 @@ libslipwayserver_la_SOURCES += \
 	%D%/routes.c \
 	%D%/schema.c %D%/schema.h \
 	%D%/schema-builtin.c \
+	%D%/schema-fits.c \
+	%D%/schema-parts.h \
 	%D%/token.c %D%/token.h
 
-# The JSON schemas of requests and replies are built in.
+# The JSON schemas of requests and replies are built in, those of profiles and
+# inventories among them.
 API_SCHEMAS = \
 	%D%/schema/common.json \
 	%D%/schema/host.json \
@@ -17,7 +20,9 @@ API_SCHEMAS = \
 	%D%/schema/image.json \
 	%D%/schema/server.json \
 	%D%/schema/session.json \
-	%D%/schema/task.json
+	%D%/schema/task.json \
+	profiles/schema/inventory.json \
+	profiles/schema/profile.json
 EXTRA_DIST += $(API_SCHEMAS) %D%/schema/embed.awk
 nodist_libslipwayserver_la_SOURCES += %D%/schema-text.h
 BUILT_SOURCES += %D%/schema-text.h

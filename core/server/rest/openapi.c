@@ -35,33 +35,11 @@ static json_t *reference(const char *schema)
 
 /* ---- schemas ---- */
 
-/* "#/$defs/NAME" becomes "#/components/schemas/NAME", everywhere below. */
-static void move_references(json_t *value)
-{
-    static const char from[] = "#/$defs/";
-    const char *key;
-    json_t *member;
-    void *next;
-    size_t i;
-    json_array_foreach (value, i, member)
-        move_references(member);
-    json_object_foreach_safe (value, next, key, member) {
-        const char *text = json_string_value(member);
-        if (strcmp(key, "$ref") == 0 && text &&
-            strncmp(text, from, strlen(from)) == 0)
-            (void)json_object_set_new(
-                value, key,
-                json_pack("s+", SCHEMA_REF, text + strlen(from)));
-        else
-            move_references(member);
-    }
-}
-
 static json_t *all_schemas(const struct schemas *schemas)
 {
     json_t *copy = json_deep_copy(
         json_object_get(schemas_document(schemas), "$defs"));
-    move_references(copy);
+    schemas_move_references(copy, "#/$defs/", SCHEMA_REF);
     return copy;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The JSON Schema subset: see schema.h. */
-#include "core/server/rest/schema.h"
+/* The JSON Schema subset, loading and checking of schemas: see schema.h. */
+#include "core/server/rest/schema-parts.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -10,29 +10,8 @@
 #include "core/util/pattern.h"
 
 #define MAX_FILE_BYTES (256 * 1024)
-#define MAX_PATTERNS 128
-#define MAX_DEPTH 48 /* of references and of values */
 #define REF_PREFIX "#/$defs/"
-
-struct compiled {
-    const json_t *text; /* the schema's string, by identity */
-    struct pattern *pattern;
-};
-
-struct schemas {
-    json_t *document;
-    json_t *definitions; /* borrowed from document */
-    struct compiled patterns[MAX_PATTERNS];
-    size_t pattern_count;
-};
-
-/* Where a check stands: the JSON path in the value, and how deep. */
-struct place {
-    const struct schemas *schemas;
-    char path[JSON_PATH_BYTES];
-    unsigned depth;
-    struct err *err;
-};
+#define NAME_BYTES 128
 
 struct schemas *schemas_new(struct err *err)
 {
@@ -58,24 +37,72 @@ void schemas_free(struct schemas *schemas)
     free(schemas);
 }
 
+void schemas_move_references(json_t *value, const char *from, const char *to)
+{
+    const char *key;
+    json_t *member;
+    void *next;
+    size_t i;
+    json_array_foreach (value, i, member)
+        schemas_move_references(member, from, to);
+    json_object_foreach_safe (value, next, key, member) {
+        const char *text = json_string_value(member);
+        if (strcmp(key, "$ref") == 0 && text &&
+            strncmp(text, from, strlen(from)) == 0)
+            (void)json_object_set_new(
+                value, key, json_pack("s+", to, text + strlen(from)));
+        else
+            schemas_move_references(member, from, to);
+    }
+}
+
+static int add(struct schemas *schemas, const char *file, const char *name,
+               json_t *definition, struct err *err)
+{
+    if (json_object_get(schemas->definitions, name))
+        return err_set(err, ERR_INVALID,
+                       "schema file '%s': '%s' is defined twice", file, name);
+    if (json_object_set(schemas->definitions, name, definition) < 0)
+        return err_set(err, ERR_NO_MEMORY, "no memory for schemas");
+    return 0;
+}
+
+/* A schema of its own becomes one of many, its definitions named after it. */
+static int add_whole(struct schemas *schemas, const char *file, json_t *root,
+                     const char *prefix, struct err *err)
+{
+    char name[NAME_BYTES];
+    (void)snprintf(name, sizeof(name), REF_PREFIX "%s", prefix);
+    schemas_move_references(root, REF_PREFIX, name);
+    (void)json_object_del(root, "$defs");
+    (void)json_object_del(root, "$schema");
+    (void)snprintf(name, sizeof(name), "%.*s", (int)strlen(prefix) - 1, prefix);
+    return add(schemas, file, name, root, err);
+}
+
 int schemas_add(struct schemas *schemas, const char *file, const char *text,
                 struct err *err)
 {
     AUTO_JSON *root = json_parse(text, strlen(text), MAX_FILE_BYTES, err);
     if (!root)
         return err_prefix(err, "schema file '%s': ", file);
-    json_t *definitions = json_object_get(root, "$defs");
+    AUTO_JSON *definitions = json_incref(json_object_get(root, "$defs"));
+    char prefix[NAME_BYTES / 2] = "";
     const char *name;
     json_t *definition;
-    json_object_foreach (definitions, name, definition) {
-        if (json_object_get(schemas->definitions, name))
-            return err_set(err, ERR_INVALID,
-                           "schema file '%s': '%s' is defined twice", file,
-                           name);
-        if (json_object_set(schemas->definitions, name, definition) < 0)
-            return err_set(err, ERR_NO_MEMORY, "no memory for schemas");
+    int code = 0;
+    if (json_object_get(root, "type")) {
+        (void)snprintf(prefix, sizeof(prefix), "%.*s-",
+                       (int)strcspn(file, "."), file);
+        code = add_whole(schemas, file, root, prefix, err);
     }
-    return 0;
+    json_object_foreach (definitions, name, definition) {
+        char full[NAME_BYTES];
+        (void)snprintf(full, sizeof(full), "%s%s", prefix, name);
+        if (code == 0)
+            code = add(schemas, file, full, definition, err);
+    }
+    return code;
 }
 
 const json_t *schemas_find(const struct schemas *schemas, const char *name)
@@ -90,7 +117,7 @@ const json_t *schemas_document(const struct schemas *schemas)
 
 /* ---- is the schema itself in order? ---- */
 
-static const json_t *follow(const struct schemas *schemas, const json_t *ref)
+const json_t *schemas_follow(const struct schemas *schemas, const json_t *ref)
 {
     const char *text = json_string_value(ref);
     if (!text || strncmp(text, REF_PREFIX, strlen(REF_PREFIX)) != 0)
@@ -132,14 +159,14 @@ static int check_alternatives(struct schemas *schemas, const char *where,
 static int check_pattern(struct schemas *schemas, const json_t *value,
                          struct err *err)
 {
-    if (!json_is_string(value) || schemas->pattern_count == MAX_PATTERNS)
+    if (!json_is_string(value) || schemas->pattern_count == SCHEMA_MAX_PATTERNS)
         return err_set(err, ERR_INVALID, "a pattern is no string, or there "
-                       "are more than %d", MAX_PATTERNS);
+                       "are more than %d", SCHEMA_MAX_PATTERNS);
     struct pattern *pattern = pattern_new(json_string_value(value), err);
     if (!pattern)
         return ERR_INVALID;
     schemas->patterns[schemas->pattern_count++] =
-        (struct compiled){value, pattern};
+        (struct schema_pattern){value, pattern};
     return 0;
 }
 
@@ -173,7 +200,7 @@ static int check_keyword(struct schemas *schemas, const char *where,
         return check_alternatives(schemas, where, value, depth, err);
     if (strcmp(keyword, "pattern") == 0)
         return check_pattern(schemas, value, err);
-    if (strcmp(keyword, "$ref") == 0 && follow(schemas, value))
+    if (strcmp(keyword, "$ref") == 0 && schemas_follow(schemas, value))
         return 0;
     return err_set(err, ERR_INVALID, "the schema '%s' has '%s', which this "
                    "validator does not know or which leads nowhere", where,
@@ -183,7 +210,7 @@ static int check_keyword(struct schemas *schemas, const char *where,
 static int check_schema(struct schemas *schemas, const char *where,
                         const json_t *schema, unsigned depth, struct err *err)
 {
-    if (!json_is_object(schema) || depth > MAX_DEPTH)
+    if (!json_is_object(schema) || depth > SCHEMA_MAX_DEPTH)
         return err_set(err, ERR_INVALID, "the schema '%s' has something that "
                        "is no schema, or is too deep", where);
     const char *keyword;
@@ -207,290 +234,4 @@ int schemas_check(struct schemas *schemas, struct err *err)
             return code;
     }
     return 0;
-}
-
-/* ---- does a value fit? ---- */
-
-static int fits(struct place *place, const json_t *schema,
-                const json_t *value);
-
-static int bad(struct place *place, const char *what, const char *more)
-{
-    return err_set(place->err, ERR_INVALID, "%s: %s%s",
-                   place->path[0] ? place->path : "$", what, more);
-}
-
-static const char *type_of(const json_t *value)
-{
-    switch (json_typeof(value)) {
-    case JSON_OBJECT:
-        return "object";
-    case JSON_ARRAY:
-        return "array";
-    case JSON_STRING:
-        return "string";
-    case JSON_INTEGER:
-        return "integer";
-    case JSON_REAL:
-        return "number";
-    case JSON_TRUE:
-    case JSON_FALSE:
-        return "boolean";
-    default:
-        return "null";
-    }
-}
-
-static bool is_of_type(const json_t *value, const char *type)
-{
-    return strcmp(type_of(value), type) == 0 ||
-           (json_is_integer(value) && strcmp(type, "number") == 0);
-}
-
-static int fits_type(struct place *place, const json_t *type,
-                     const json_t *value)
-{
-    size_t i;
-    json_t *one;
-    if (json_is_string(type)) {
-        if (is_of_type(value, json_string_value(type)))
-            return 0;
-        return bad(place, "must be of type ", json_string_value(type));
-    }
-    json_array_foreach (type, i, one)
-        if (is_of_type(value, json_string_value(one)))
-            return 0;
-    return bad(place, "has the wrong type, ", type_of(value));
-}
-
-static int fits_enum(struct place *place, const json_t *list,
-                     const json_t *value)
-{
-    size_t i;
-    json_t *one;
-    json_array_foreach (list, i, one)
-        if (json_equal(one, value))
-            return 0;
-    AUTO_FREE char *text = json_dumps(list, JSON_COMPACT);
-    return bad(place, "must be one of ", text ? text : "a list");
-}
-
-static int fits_required(struct place *place, const json_t *names,
-                         const json_t *value)
-{
-    size_t i;
-    json_t *name;
-    if (!json_is_object(value))
-        return 0;
-    json_array_foreach (names, i, name)
-        if (!json_object_get(value, json_string_value(name)))
-            return bad(place, "lacks the key ", json_string_value(name));
-    return 0;
-}
-
-/* A count or a number against its bound; `lower` tells which side. */
-static int fits_bound(struct place *place, const json_t *bound, double have,
-                      bool lower, const char *what)
-{
-    double limit = json_number_value(bound);
-    if (lower ? have >= limit : have <= limit)
-        return 0;
-    char text[80];
-    (void)snprintf(text, sizeof(text), "must %s at %s %.15g%s",
-                   what[0] ? "have" : "be", lower ? "least" : "most", limit,
-                   what);
-    return bad(place, text, "");
-}
-
-static int enter(const struct place *from, struct place *to, const char *name,
-                 size_t index)
-{
-    *to = *from;
-    const char *base = from->path[0] ? from->path : "$";
-    if (name)
-        (void)snprintf(to->path, sizeof(to->path), "%.100s.%.50s", base, name);
-    else
-        (void)snprintf(to->path, sizeof(to->path), "%.120s[%zu]", base, index);
-    return 0;
-}
-
-static int fits_members(struct place *place, const json_t *schema,
-                        const json_t *value)
-{
-    const json_t *properties = json_object_get(schema, "properties");
-    const json_t *others = json_object_get(schema, "additionalProperties");
-    const char *name;
-    json_t *member;
-    json_object_foreach ((json_t *)(uintptr_t)value, name, member) {
-        struct place inner;
-        (void)enter(place, &inner, name, 0);
-        const json_t *rule = json_object_get(properties, name);
-        if (!rule && json_is_false(others))
-            return bad(place, "has the unknown key ", name);
-        if (!rule)
-            rule = json_is_object(others) ? others : NULL;
-        int code = rule ? fits(&inner, rule, member) : 0;
-        if (code != 0)
-            return code;
-    }
-    return 0;
-}
-
-static int fits_items(struct place *place, const json_t *rule,
-                      const json_t *value)
-{
-    size_t i;
-    json_t *item;
-    json_array_foreach (value, i, item) {
-        struct place inner;
-        (void)enter(place, &inner, NULL, i);
-        int code = fits(&inner, rule, item);
-        if (code != 0)
-            return code;
-    }
-    return 0;
-}
-
-static int fits_pattern(struct place *place, const json_t *text,
-                        const json_t *value)
-{
-    const struct schemas *schemas = place->schemas;
-    for (size_t i = 0; i < schemas->pattern_count; i++) {
-        if (schemas->patterns[i].text != text)
-            continue;
-        if (pattern_matches(schemas->patterns[i].pattern,
-                            json_string_value(value)))
-            return 0;
-        break;
-    }
-    return bad(place, "does not match the pattern ", json_string_value(text));
-}
-
-static int fits_one_of(struct place *place, const json_t *list,
-                       const json_t *value)
-{
-    size_t i;
-    unsigned fitting = 0;
-    json_t *schema;
-    struct err first = ERR_INIT;
-    json_array_foreach (list, i, schema) {
-        struct err why = ERR_INIT;
-        struct place inner = *place;
-        inner.err = &why;
-        if (fits(&inner, schema, value) == 0)
-            fitting++;
-        else if (!first.code)
-            first = why;
-    }
-    if (fitting == 1)
-        return 0;
-    if (fitting > 1)
-        return bad(place, "fits more than one of the allowed forms", "");
-    return err_set(place->err, ERR_INVALID, "%s", first.text);
-}
-
-struct bound {
-    const char *keyword;
-    bool lower;
-    const char *what; /* "" = the number itself */
-};
-
-static int fits_bounds(struct place *place, const json_t *schema,
-                       const struct bound *bounds, size_t count, double have)
-{
-    for (size_t i = 0; i < count; i++) {
-        const json_t *bound = json_object_get(schema, bounds[i].keyword);
-        int code = bound ? fits_bound(place, bound, have, bounds[i].lower,
-                                      bounds[i].what)
-                         : 0;
-        if (code != 0)
-            return code;
-    }
-    return 0;
-}
-
-/* Code points: continuation bytes of UTF-8 count nothing. */
-static size_t count_characters(const json_t *string)
-{
-    const char *text = json_string_value(string);
-    size_t count = 0;
-    for (size_t i = 0; i < json_string_length(string); i++)
-        count += ((unsigned char)text[i] & 0xc0) != 0x80;
-    return count;
-}
-
-static int fits_size(struct place *place, const json_t *schema,
-                     const json_t *value)
-{
-    static const struct bound text[] = {{"minLength", true, " characters"},
-                                        {"maxLength", false, " characters"}};
-    static const struct bound array[] = {{"minItems", true, " items"},
-                                         {"maxItems", false, " items"}};
-    static const struct bound object[] = {{"minProperties", true, " keys"},
-                                          {"maxProperties", false, " keys"}};
-    static const struct bound number[] = {{"minimum", true, ""},
-                                          {"maximum", false, ""}};
-    if (json_is_string(value))
-        return fits_bounds(place, schema, text, 2,
-                           (double)count_characters(value));
-    if (json_is_array(value))
-        return fits_bounds(place, schema, array, 2,
-                           (double)json_array_size(value));
-    if (json_is_object(value))
-        return fits_bounds(place, schema, object, 2,
-                           (double)json_object_size(value));
-    if (json_is_number(value))
-        return fits_bounds(place, schema, number, 2, json_number_value(value));
-    return 0;
-}
-
-static int fits_content(struct place *place, const json_t *schema,
-                        const json_t *value)
-{
-    const json_t *items = json_object_get(schema, "items");
-    const json_t *pattern = json_object_get(schema, "pattern");
-    if (json_is_object(value))
-        return fits_members(place, schema, value);
-    if (json_is_array(value) && items)
-        return fits_items(place, items, value);
-    if (json_is_string(value) && pattern)
-        return fits_pattern(place, pattern, value);
-    return 0;
-}
-
-static int fits(struct place *place, const json_t *schema, const json_t *value)
-{
-    const json_t *rule;
-    int code = 0;
-    if (++place->depth > MAX_DEPTH)
-        return bad(place, "is nested too deeply", "");
-    if ((rule = json_object_get(schema, "$ref")))
-        code = fits(place, follow(place->schemas, rule), value);
-    if (code == 0 && (rule = json_object_get(schema, "type")))
-        code = fits_type(place, rule, value);
-    if (code == 0 && (rule = json_object_get(schema, "enum")))
-        code = fits_enum(place, rule, value);
-    if (code == 0 && (rule = json_object_get(schema, "const")) &&
-        !json_equal(rule, value))
-        code = bad(place, "is not the one allowed value", "");
-    if (code == 0 && (rule = json_object_get(schema, "required")))
-        code = fits_required(place, rule, value);
-    if (code == 0)
-        code = fits_size(place, schema, value);
-    if (code == 0)
-        code = fits_content(place, schema, value);
-    if (code == 0 && (rule = json_object_get(schema, "oneOf")))
-        code = fits_one_of(place, rule, value);
-    place->depth--;
-    return code;
-}
-
-int schemas_validate(const struct schemas *schemas, const char *name,
-                     const json_t *value, struct err *err)
-{
-    const json_t *schema = schemas_find(schemas, name);
-    struct place place = {.schemas = schemas, .err = err};
-    if (!schema)
-        return err_set(err, ERR_INTERNAL, "there is no schema '%s'", name);
-    return fits(&place, schema, value);
 }

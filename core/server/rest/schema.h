@@ -19,7 +19,10 @@ struct schemas;
 
 struct schemas *schemas_new(struct err *err);
 void schemas_free(struct schemas *schemas);
-/* Adds the definitions of one file: {"$defs": {NAME: schema, ...}}. */
+/*
+ * Adds one file.  {"$defs": {NAME: schema, ...}} are definitions; any other
+ * schema NAME.json is the definition NAME, and its own are "NAME-...".
+ */
 int schemas_add(struct schemas *schemas, const char *file, const char *text,
                 struct err *err);
 /* After the last file: every $ref leads somewhere, every keyword is known,
@@ -30,10 +33,13 @@ const json_t *schemas_find(const struct schemas *schemas, const char *name);
 /* 0, or ERR_INVALID with a sentence that names the JSON path in `value`. */
 int schemas_validate(const struct schemas *schemas, const char *name,
                      const json_t *value, struct err *err);
+/* Every "$ref" below `value` that begins with `from` begins with `to`. */
+void schemas_move_references(json_t *value, const char *from, const char *to);
 /* All definitions as one document. */
 const json_t *schemas_document(const struct schemas *schemas);
 
-/* The definitions that are built into slipwayd (schema/ *.json). */
+/* The definitions that are built into slipwayd: schema/ *.json and
+ * profiles/schema. */
 int schemas_builtin(struct schemas **ret_schemas, struct err *err);
 
 #endif
