@@ -29,6 +29,7 @@ enum {
     PROBE_GAP_MS = 100, /* between two packets */
     PROBE_MS = 400,     /* nobody has answered so long: it is free */
     PROBES_MAX = 1024,  /* at once; further offers go out unprobed */
+    BUCKETS = 1024,     /* of them, by address */
     CONFLICTS_MAX = 4,  /* for one DISCOVER; then the next one goes on */
     AHEAD = 8,          /* addresses of a subnet probed ahead */
     AHEAD_DELAY_MS = 1000,
@@ -39,7 +40,7 @@ enum {
 };
 
 struct probe {
-    struct probe *next;
+    struct probe *next; /* in its bucket */
     struct dhcp *dhcp;
     struct loop_timer *timer;
     const struct dhcp_subnet *subnet;
@@ -68,7 +69,7 @@ struct probing {
     struct datagram_socket *icmp;
     struct datagram_socket *arp;
     uint8_t token[ECHO_TOKEN_BYTES];
-    struct probe *probes;
+    struct probe *probes[BUCKETS];
     size_t probe_count;
     struct place *places; /* one for each of dhcp->subnets */
     struct loop_timer *ahead_timer;
@@ -83,9 +84,15 @@ static struct place *place_of(const struct dhcp *d,
     return &d->probing->places[subnet - d->subnets];
 }
 
+/* The addresses of a pool are in a row: one in each bucket. */
+static size_t bucket_of(struct in_addr address)
+{
+    return ntohl(address.s_addr) % BUCKETS;
+}
+
 static struct probe *find_probe(const struct probing *p, struct in_addr address)
 {
-    struct probe *at = p->probes;
+    struct probe *at = p->probes[bucket_of(address)];
     while (at && at->address.s_addr != address.s_addr)
         at = at->next;
     return at;
@@ -162,7 +169,7 @@ static uint64_t take_ready(struct dhcp *d, const struct dhcp_subnet *subnet,
 static void free_probe(struct probe *probe)
 {
     struct probing *p = probe->dhcp->probing;
-    struct probe **at = &p->probes;
+    struct probe **at = &p->probes[bucket_of(probe->address)];
     while (*at != probe)
         at = &(*at)->next;
     *at = probe->next;
@@ -268,8 +275,8 @@ static struct probe *new_probe(struct dhcp *d, const struct dhcp_subnet *subnet,
         free(probe);
         return NULL;
     }
-    probe->next = p->probes;
-    p->probes = probe;
+    probe->next = p->probes[bucket_of(address)];
+    p->probes[bucket_of(address)] = probe;
     p->probe_count++;
     d->counters.probes++;
     return probe;
@@ -291,11 +298,14 @@ static void learn_place(const struct exchange *x)
 bool probing_asks_again(const struct exchange *x)
 {
     const struct probing *p = x->dhcp->probing;
-    struct probe *at = p ? p->probes : NULL;
-    while (at && !(at->waiting && memcmp(&at->waiting->key, &x->key,
-                                         sizeof(x->key)) == 0))
-        at = at->next;
-    struct exchange *copy = at ? exchange_keep(x) : NULL;
+    /* The address is held for the client meanwhile. */
+    const struct lease *held =
+        p ? lease_of_client(x->dhcp->leases, &x->key) : NULL;
+    struct probe *at = held ? find_probe(p, held->address) : NULL;
+    if (!at || !at->waiting ||
+        memcmp(&at->waiting->key, &x->key, sizeof(x->key)) != 0)
+        return false;
+    struct exchange *copy = exchange_keep(x);
     if (!copy)
         return false;
     exchange_silent(at->waiting, "it has asked again");
@@ -506,8 +516,9 @@ void probing_free(struct dhcp *d)
     struct probing *p = d->probing;
     if (!p)
         return;
-    while (p->probes)
-        free_probe(p->probes);
+    for (size_t i = 0; i < BUCKETS; i++)
+        while (p->probes[i])
+            free_probe(p->probes[i]);
     loop_timer_cancel(p->ahead_timer);
     if (p->icmp)
         d->seam->datagram_close(d->seam->context, p->icmp);
