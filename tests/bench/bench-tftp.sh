@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # TFTP beside dnsmasq, tftpd-hpa and atftpd: blocks of 1468 bytes, windows of
 # 1, 4 and 64, one client and 64 at once (atftp) on one bridge; every file is
-# compared.  The value is MiB/s of all clients together.  A server that does
-# not know windows is measured with 1 only.  The two packages of daemons
-# exclude each other, so both are unpacked into the cache and not installed.
+# compared.  The value is MiB/s of all clients together, the median of
+# SLIPWAY_BENCH_RUNS (3).  A server that does not know windows is measured with
+# 1 only.  The two packages of daemons exclude each other, so both are unpacked
+# into the cache and not installed.
 . "${top_srcdir:-.}/tests/lib/functions.sh"
 . "$top_srcdir/tests/lib/lab.sh"
 . "$top_srcdir/tests/lib/site.sh"
@@ -28,11 +29,11 @@ atftpd=$(unpacked atftpd usr/sbin/atftpd) || exit 1
 
 served=$TEST_DIR/served
 mkdir "$served"
-head -c "${SLIPWAY_BENCH_MIB:-16}M" /dev/urandom > "$served/one"
+head -c "${SLIPWAY_BENCH_MIB:-64}M" /dev/urandom > "$served/one"
 head -c 4M /dev/urandom > "$served/many"
 chmod -R a+rX "$TEST_DIR"
 
-# fetch COUNT NAME WINDOW: seconds until all have the file; all compared.
+# fetch COUNT NAME WINDOW FILE: seconds until all have the file; all compared.
 fetch () {
   local i pids=() from to
   from=$(date +%s%N)
@@ -50,6 +51,15 @@ fetch () {
   echo "$from $to" | awk '{printf "%.3f", ($2 - $1) / 1e9}'
 }
 
+# median COUNT NAME WINDOW FILE: of several fetches.
+median () {
+  local i runs=${SLIPWAY_BENCH_RUNS:-3} seconds=
+  for i in $(seq "$runs"); do
+    seconds+="$(fetch "$@")"$'\n' || exit 1
+  done
+  printf '%s' "$seconds" | sort -n | sed -n "$(((runs + 1) / 2))p"
+}
+
 # measure SERVER ONE MANY WINDOW...: the names under which it serves the files.
 measure () {
   local server=$1 one=$2 many=$3 window clients name file seconds
@@ -57,7 +67,7 @@ measure () {
   for window in "$@"; do
     for clients in 1 64; do
       [ $clients -eq 1 ] && name=$one file=$served/one || name=$many file=$served/many
-      seconds=$(fetch $clients "$name" "$window" "$file") || exit 1
+      seconds=$(median $clients "$name" "$window" "$file") || exit 1
       awk -v b="$(stat -c %s "$file")" -v n=$clients -v s="$seconds" -v t="$server" -v w="$window" 'BEGIN {
         printf "{\"bench\":\"tftp\",\"tool\":\"%s\",\"case\":\"window %d, clients %d\",\"value\":%.1f,\"unit\":\"MiB/s\"}\n",
           t, w, n, b * n / 1048576 / s }'
@@ -80,7 +90,7 @@ beside () {
 }
 
 lab_up && site_up || exit 1
-# One address each: ours bounds the transfers to one.
+# One address each, as a room has.
 for i in $(seq 64); do
   ns=$lab-client$i
   ip netns add "$ns"
