@@ -10,6 +10,7 @@ FULL_TESTS += \
 	%D%/full-bios.sh \
 	%D%/full-boot-next.sh \
 	%D%/full-kill-server.sh \
+	%D%/full-loader.sh \
 	%D%/full-power-cut.sh \
 	%D%/full-power-ons.sh \
 	%D%/full-proxy.sh \
