@@ -36,7 +36,7 @@ check-full: all $(check_PROGRAMS) $(check_LTLIBRARIES)
 	  TESTS='$(call chosen_tests,$(if $(GROUP),$(filter %/full-$(GROUP).sh,$(FULL_TESTS)),$(FULL_TESTS)))'
 EXTRA_DIST += $(SYSTEM_TESTS) $(VM_TESTS) $(FULL_TESTS) \
 	tests/lib/check tests/lib/configure-i686 tests/lib/fill-cache \
-	tests/lib/deploy.sh tests/lib/foreign-apt.sh tests/lib/functions.sh tests/lib/install-missing tests/lib/lab.sh \
+	tests/lib/cut-writes tests/lib/deploy.sh tests/lib/file-systems.sh tests/lib/foreign-apt.sh tests/lib/functions.sh tests/lib/install-missing tests/lib/lab.sh \
 	tests/lib/make-debian-image tests/lib/make-ipxe tests/lib/make-sysroot tests/lib/packages \
 	tests/lib/dhcp-client tests/lib/qmp tests/lib/site.sh tests/lib/skips tests/lib/wait-text
 

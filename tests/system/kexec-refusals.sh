@@ -26,13 +26,13 @@ attach "$disk"
 attach "${disk}1" -o $((1 << 20)) --sizelimit $((16 << 20))
 attach "${disk}2" -o $((17 << 20)) --sizelimit $((22 << 20))
 
-# plain NUMBER: a file system on that partition with /boot, and a command line
-# with root=$root.
+# plain NUMBER ROOT: a file system on that partition with /boot, and a command
+# line with root=ROOT.
 plain () {
   rm -rf "$TEST_DIR/tree"
   mkdir -p "$TEST_DIR/tree/boot/grub"
   echo kernel > "$TEST_DIR/tree/boot/vmlinuz"
-  printf "menuentry 'x' {\n linux /boot/vmlinuz root=%s ro\n}\n" "$root" > "$TEST_DIR/tree/boot/grub/grub.cfg"
+  printf "menuentry 'x' {\n linux /boot/vmlinuz root=%s ro\n}\n" "$2" > "$TEST_DIR/tree/boot/grub/grub.cfg"
   mke2fs -q -F -t ext4 -L system -d "$TEST_DIR/tree" "$disk$1" || bail "no file system"
 }
 # What LVM (lib/format_text/layout.h) and LUKS (version 1) write at the start
@@ -71,7 +71,7 @@ refuses () { like "$(kexec_answer "$1")" "$2" "$3"; }
 ENOEXEC=8 EPERM=1 ENOSYS=38 EKEYREJECTED=129
 
 wipe 1
-root=PARTUUID=0a0a0a0a-0000-4000-8000-000000000002 plain 2
+plain 2 PARTUUID=0a0a0a0a-0000-4000-8000-000000000002
 is "$(kexec_answer 0)" "root=$(sed -n 's/.*root=//p' "$TEST_DIR/tree/boot/grub/grub.cfg")" "a BIOS machine with a plain disk: kexec is proven"
 mkdir -p "$firmware/efi/runtime-map/0"
 like "$(kexec_answer 0)" '^root=' "so it is on UEFI that hands its services on"
@@ -86,13 +86,13 @@ refuses $ENOEXEC "none that this machine's kernel could start" "another machine'
 
 lvm 2
 refuses 0 "outside of .*sda2 \(LVM2_member\), which the engine cannot look into" "LVM without a plain /boot"
-root=/dev/mapper/vg-root plain 1
+plain 1 /dev/mapper/vg-root
 is "$(kexec_answer 0)" "root=/dev/mapper/vg-root ro" "LVM with a plain /boot: proven"
-root=UUID=11111111-2222-3333-4444-555555555555 plain 1
+plain 1 UUID=11111111-2222-3333-4444-555555555555
 refuses 0 "root=UUID=11111111.* is not on the installed disk" "a root that is on another disk"
 wipe 1
 luks 2
 refuses 0 "outside of .*sda2 \(crypto_LUKS\), which the engine cannot look into" "LUKS without a plain /boot"
-root=/dev/mapper/cryptroot plain 1
+plain 1 /dev/mapper/cryptroot
 is "$(kexec_answer 0)" "root=/dev/mapper/cryptroot ro" "LUKS with a plain /boot: proven"
 done_testing

@@ -34,7 +34,7 @@ static bool run(const char *const *argv, const char *input, const char *output)
     if (pid == 0) {
         (void)dup2(in, STDIN_FILENO);
         (void)dup2(out, STDOUT_FILENO);
-        (void)dup2(out, STDERR_FILENO);
+        (void)dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO);
         execvp(argv[0], (char *const *)argv);
         _exit(127);
     }
@@ -80,19 +80,25 @@ static int grow(int fd, unsigned partition, uint64_t offset, uint64_t length,
     return code;
 }
 
+/* What sfdisk finds on the disk, perhaps in the backup of a GPT. */
+static json_t *table_by_sfdisk(void)
+{
+    char out[320];
+    (void)snprintf(out, sizeof(out), "%s.json", disk_path);
+    const char *const dump[] = {"/sbin/sfdisk", "--json", disk_path, NULL};
+    assert_true(run(dump, "", out));
+    AUTO_JSON *json = json_read_file(out, 65536, NULL);
+    return json_incref(json_object_get(json, "partitiontable"));
+}
+
 /* What sfdisk says of partition `index`, in sectors; it must have no
  * complaint. */
 static uint64_t size_by_sfdisk(size_t index)
 {
-    char out[320];
-    (void)snprintf(out, sizeof(out), "%s.json", disk_path);
     const char *const verify[] = {"/sbin/sfdisk", "--verify", disk_path, NULL};
-    assert_true(run(verify, "", out));
-    const char *const dump[] = {"/sbin/sfdisk", "--json", disk_path, NULL};
-    assert_true(run(dump, "", out));
-    AUTO_JSON *json = json_read_file(out, 65536, NULL);
-    const json_t *list = json_object_get(
-        json_object_get(json, "partitiontable"), "partitions");
+    assert_true(run(verify, "", NULL));
+    AUTO_JSON *table = table_by_sfdisk();
+    const json_t *list = json_object_get(table, "partitions");
     return (uint64_t)json_integer_value(
         json_object_get(json_array_get(list, index), "size"));
 }
@@ -206,12 +212,123 @@ static void another_table_is_left_alone(void **state)
     (void)close(fd);
 }
 
+/* ---- power cuts ---- */
+
+#define EDGE_BYTES ((size_t)MIB) /* all that a table takes, at either end */
+
+/* What matters of a disk: its first and its last MiB. */
+struct edges {
+    uint8_t first[EDGE_BYTES];
+    uint8_t last[EDGE_BYTES];
+};
+
+static void read_edges(int fd, struct edges *ret)
+{
+    assert_int_equal(file_pread_all(fd, ret->first, EDGE_BYTES, 0, NULL), 0);
+    assert_int_equal(file_pread_all(fd, ret->last, EDGE_BYTES,
+                                    DISK_BYTES - EDGE_BYTES, NULL),
+                     0);
+}
+
+static void write_edges(int fd, const struct edges *edges)
+{
+    assert_int_equal(file_pwrite_all(fd, edges->first, EDGE_BYTES, 0, NULL), 0);
+    assert_int_equal(file_pwrite_all(fd, edges->last, EDGE_BYTES,
+                                     DISK_BYTES - EDGE_BYTES, NULL),
+                     0);
+}
+
+/* Where the n-th sector that is written lies; false when there are fewer. */
+static bool nth_sector(const struct change_ranges *writes, uint64_t n,
+                       uint64_t *ret_offset)
+{
+    for (size_t i = 0; i < writes->count; i++) {
+        uint64_t sectors = (writes->list[i].length + 511) / 512;
+        if (n < sectors) {
+            *ret_offset = writes->list[i].offset + n * 512;
+            return true;
+        }
+        n -= sectors;
+    }
+    return false;
+}
+
+static void copy_sector(struct edges *to, const struct edges *from,
+                        uint64_t offset)
+{
+    uint64_t last = DISK_BYTES - EDGE_BYTES;
+    if (offset < EDGE_BYTES)
+        memcpy(to->first + offset, from->first + offset, 512);
+    else
+        memcpy(to->last + offset - last, from->last + offset - last, 512);
+}
+
+static void assert_both_partitions(const char *script)
+{
+    AUTO_JSON *table = table_by_sfdisk();
+    const char *label = json_string_value(json_object_get(table, "label"));
+    assert_non_null(label);
+    assert_memory_equal(label, script + strlen("label: "), 3);
+    assert_int_equal(json_array_size(json_object_get(table, "partitions")), 2);
+}
+
+/* Cuts after each sector that is written: the disk still has both partitions,
+ * and once the image is there again it grows as if nothing had been. */
+static void cut_everywhere(const char *script, uint64_t length)
+{
+    struct change_ranges writes = {NULL, 0, 0, false};
+    struct change_ranges again = {NULL, 0, 0, false};
+    struct edges *old = malloc(sizeof(*old)), *new = malloc(sizeof(*new));
+    struct edges *now = malloc(sizeof(*now));
+    uint64_t got = length, offset = 0, cuts = 0;
+    int fd = make_disk(script);
+    if (fd < 0)
+        skip();
+    assert_true(old && new && now);
+    read_edges(fd, old);
+    assert_int_equal(grow(fd, 2, 5 * MIB, length, &writes, &got, NULL), 0);
+    read_edges(fd, new);
+    for (*now = *old; nth_sector(&writes, cuts, &offset); cuts++) {
+        copy_sector(now, new, offset);
+        write_edges(fd, now);
+        assert_both_partitions(script);
+        struct edges *cut = malloc(sizeof(*cut));
+        assert_non_null(cut);
+        memcpy(cut->first, old->first, EDGE_BYTES); /* of the image */
+        memcpy(cut->last, now->last, EDGE_BYTES);
+        write_edges(fd, cut);
+        got = length;
+        assert_int_equal(grow(fd, 2, 5 * MIB, length, &again, &got, NULL), 0);
+        change_ranges_done(&again);
+        again = (struct change_ranges){NULL, 0, 0, false};
+        read_edges(fd, cut);
+        assert_memory_equal(cut, new, sizeof(*new));
+        free(cut);
+    }
+    assert_true(cuts > 0);
+    (void)size_by_sfdisk(1);
+    change_ranges_done(&writes);
+    (void)close(fd);
+    free(old);
+    free(new);
+    free(now);
+}
+
+static void the_power_may_go_at_each_sector(void **state)
+{
+    (void)state;
+    cut_everywhere("label: gpt\nsize=4MiB, type=uefi\ntype=linux\n",
+                   58 * MIB);
+    cut_everywhere("label: dos\nsize=4MiB, type=ef\ntype=83\n", 59 * MIB);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_gpt_reaches_the_end),
         cmocka_unit_test(an_mbr_reaches_the_end),
         cmocka_unit_test(another_table_is_left_alone),
+        cmocka_unit_test(the_power_may_go_at_each_sector),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,7 @@ VM_TESTS += \
 FULL_TESTS += \
 	%D%/full-bios.sh \
 	%D%/full-boot-next.sh \
+	%D%/full-grow-cut.sh \
 	%D%/full-kill-server.sh \
 	%D%/full-loader.sh \
 	%D%/full-power-cut.sh \
