@@ -25,7 +25,7 @@ at_exit server_stop
 records=$(wc -l < "$state/audit.log")
 # plugins FILTER: of the listing; enabled: which are usable.
 plugins () { api GET /plugins | jq -c "$1"; }
-usable () { plugins '[.items[] | select(.enabled and (has("problem") | not)) | .name] | sort'; }
+usable () { plugins '[.items[] | select(.kind != "store" and .enabled and (has("problem") | not)) | .name] | sort'; }
 
 # Without the upgrade of its plugins it starts, uses none and says what to do.
 server_start
