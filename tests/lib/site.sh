@@ -45,12 +45,15 @@ site_install_i686 () {
 }
 
 site_configure () {
+  # Outside of the document, which would take the quotes away.
+  local dhcp=
+  [ -z "$site_dhcp" ] || dhcp=", \"dhcp\": { $site_dhcp }"
   cat > "$site/slipwayd.json" <<EOF
 {
   "state_dir": "$site/state",
   "user": "$site_uid",
   "address": "$site_address",
-  "interfaces": [$site_interfaces]${site_dhcp:+, "dhcp": { $site_dhcp \}}
+  "interfaces": [$site_interfaces]$dhcp
 }
 EOF
 }
