@@ -204,7 +204,7 @@ int cli_list(struct cli *cli)
 
 /* ---- single objects ----------------------------------------------------- */
 
-static int call_and_show(struct cli *cli, const struct rest_request *request)
+int cli_call_and_show(struct cli *cli, const struct rest_request *request)
 {
     struct rest_reply reply;
     int code = rest_call(cli, request, &reply);
@@ -223,7 +223,7 @@ int cli_show(struct cli *cli)
 {
     AUTO_FREE char *path = cli_path(cli, cli->verb->path);
 
-    return call_and_show(cli,
+    return cli_call_and_show(cli,
                          &(struct rest_request){.method = "GET", .path = path});
 }
 
@@ -231,7 +231,7 @@ int cli_post(struct cli *cli)
 {
     AUTO_FREE char *path = cli_path(cli, cli->verb->path);
 
-    return call_and_show(
+    return cli_call_and_show(
         cli, &(struct rest_request){.method = "POST", .path = path});
 }
 
@@ -250,7 +250,7 @@ int cli_delete(struct cli *cli)
         request.if_match = before.etag;
     }
     if (code == 0)
-        code = call_and_show(cli, &request);
+        code = cli_call_and_show(cli, &request);
     rest_reply_done(&before);
     return code;
 }

@@ -109,6 +109,10 @@ int cli_show(struct cli *cli);
 int cli_post(struct cli *cli);
 int cli_delete(struct cli *cli);
 
+struct rest_request; /* rest.h */
+/* Calls and shows the object that comes back, with verb->columns. */
+int cli_call_and_show(struct cli *cli, const struct rest_request *request);
+
 /* The path with "{0}", "{1}" replaced by escaped arguments; caller frees. */
 char *cli_path(const struct cli *cli, const char *path);
 

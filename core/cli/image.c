@@ -305,22 +305,14 @@ static int send_all(struct sending *s)
 
 static int show_image(const struct sending *s)
 {
-    struct cli *cli = s->cli;
-    struct rest_reply reply;
     const char *image =
         json_string_value(json_object_get(s->upload, "image"));
     char path[128];
-    int code;
 
     (void)snprintf(path, sizeof(path), "/api/v1/images/%.100s",
                    image ? image : "");
-    code = rest_get(cli, path, &reply);
-    if (code == 0 && cli->json)
-        output_json(reply.json);
-    else if (code == 0)
-        output_object(reply.json, cli->verb->columns);
-    rest_reply_done(&reply);
-    return code;
+    return cli_call_and_show(
+        s->cli, &(struct rest_request){.method = "GET", .path = path});
 }
 
 int image_import(struct cli *cli)

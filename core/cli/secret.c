@@ -4,7 +4,6 @@
 #include <string.h>
 #include <termios.h>
 
-#include "core/cli/output.h"
 #include "core/cli/rest.h"
 #include "core/util/buf.h"
 
@@ -62,7 +61,6 @@ int secret_set(struct cli *cli)
     const char *tier = cli_option(cli, "min-tier");
     AUTO_BUF value = BUF_INIT(VALUE_MAX);
     AUTO_FREE char *path = cli_path(cli, cli->verb->path);
-    struct rest_reply reply;
 
     if (ask_value(cli, &value) || !path)
         return cli_fail(EXIT_FAILED, "the value cannot be read from standard "
@@ -73,14 +71,7 @@ int secret_set(struct cli *cli)
         explicit_bzero(value.data, value.length);
     if (!body)
         return cli_fail(EXIT_FAILED, "the value is not UTF-8 text");
-    int code = rest_call(
+    return cli_call_and_show(
         cli,
-        &(struct rest_request){.method = "PUT", .path = path, .body = body},
-        &reply);
-    if (code == 0 && cli->json)
-        output_json(reply.json);
-    else if (code == 0)
-        output_object(reply.json, cli->verb->columns);
-    rest_reply_done(&reply);
-    return code;
+        &(struct rest_request){.method = "PUT", .path = path, .body = body});
 }

@@ -2,7 +2,6 @@
 /* slipway token create. */
 #include <time.h>
 
-#include "core/cli/output.h"
 #include "core/cli/rest.h"
 #include "core/util/num.h"
 
@@ -10,11 +9,9 @@ int token_create(struct cli *cli)
 {
     const char *scope = cli_option(cli, "scope");
     const char *expires = cli_option(cli, "expires");
-    struct rest_reply reply;
     struct err err = ERR_INIT;
     uint64_t lifetime_ms = 0;
     json_t *body;
-    int code;
 
     if (!scope)
         return cli_fail(EXIT_USAGE, "--scope is missing: viewer, operator or "
@@ -27,15 +24,7 @@ int token_create(struct cli *cli)
             body, "expires_s",
             json_integer((json_int_t)time(NULL) +
                          (json_int_t)(lifetime_ms / 1000)));
-    code =
-        rest_call(cli,
-                  &(struct rest_request){
-                      .method = "POST", .path = cli->verb->path, .body = body},
-                  &reply);
-    if (code == 0 && cli->json)
-        output_json(reply.json);
-    else if (code == 0)
-        output_object(reply.json, cli->verb->columns);
-    rest_reply_done(&reply);
-    return code;
+    return cli_call_and_show(
+        cli, &(struct rest_request){
+                 .method = "POST", .path = cli->verb->path, .body = body});
 }
