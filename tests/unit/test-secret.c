@@ -45,8 +45,9 @@ static void a_secret_is_sealed_and_opens_again(void **state)
     assert_null(secrets_tier(a, "root"));
     assert_int_equal(secrets_apply(a, "root", document, &err), 0);
     assert_string_equal(secrets_tier(a, "root"), "console");
-    AUTO_FREE char *value = secrets_open(a, "root", &err);
+    char *value = secrets_open(a, "root", &err);
     assert_string_equal(value, VALUE);
+    secret_free(value);
     assert_int_equal(secrets_apply(b, "root", document, &err), ERR_VERIFY);
     assert_int_equal(secrets_apply(a, "admin", document, &err), ERR_VERIFY);
     (void)json_object_set_new(document, "min_tier", json_string("network"));
