@@ -38,9 +38,9 @@ result power-on slipway connected "$(since "$from")" s
 stop "$machine_pid"
 
 # The floor: the published engine's kernel in a unified image of the same size.
-efi=$(find "$site/state/boot" -type f -size +8M | head -n 1)
-objcopy -O binary --only-section=.linux "$efi" "$TEST_DIR/kernel"
-room=$(($(stat -c %s "$efi") - $(stat -c %s "$TEST_DIR/kernel") - 1200000))
+engine=$(site_boot_file engine)
+kernel=$(site_boot_file kernel)
+room=$(($(stat -c %s "$engine") - $(stat -c %s "$kernel") - 1200000))
 mkdir -p "$TEST_DIR/floor/bin"
 cp /bin/busybox "$TEST_DIR/floor/bin/"
 head -c "$room" /dev/urandom > "$TEST_DIR/floor/noise"
@@ -52,7 +52,7 @@ printf 'console=ttyS0 quiet' > "$TEST_DIR/floor.cmdline"
 stub=/usr/lib/systemd/boot/efi/linuxx64.efi.stub
 at=$(objdump -h "$stub" | awk '$2 ~ /^\./ {print $3, $4}' | while read -r s v; do echo $((0x$s + 0x$v)); done | sort -n | tail -n 1)
 args=()
-for pair in ".cmdline:$TEST_DIR/floor.cmdline" ".initrd:$TEST_DIR/floor.cpio" ".linux:$TEST_DIR/kernel"; do
+for pair in ".cmdline:$TEST_DIR/floor.cmdline" ".initrd:$TEST_DIR/floor.cpio" ".linux:$kernel"; do
   at=$(((at + 4095) / 4096 * 4096))
   args+=(--add-section "${pair%%:*}=${pair#*:}" --change-section-vma "${pair%%:*}=$at")
   at=$((at + $(stat -c %s "${pair#*:}")))

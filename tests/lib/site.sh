@@ -6,6 +6,7 @@
 #   site_up            installs below $site, makes the site, starts slipwayd
 #   slipway ARGS...    the command line as the first admin
 #   site_engine        builds and uploads the engine from the cached kernel
+#   site_boot_file ROLE  the path of that file of the engine build
 #   site_kill          kill -9 to slipwayd;  site_start starts it again
 
 site=$TEST_DIR/site
@@ -90,6 +91,11 @@ slipway () { in_lab "$site_prefix/bin/slipway" "$@"; }
 
 site_engine () {
   slipway engine build --kernel-package "$SLIPWAY_CACHE/linux-image.deb" "$@"
+}
+
+site_boot_file () {
+  slipway engine list --json | jq -r --arg role "$1" --arg boot "$site/state/boot" \
+    '[.. | objects | select(.role? == $role) | .sha256][0] | "\($boot)/\(.)"'
 }
 
 site_engine_i686 () {

@@ -27,12 +27,6 @@ tools_archive () {
   (cd "$top" && find . | cpio --quiet -o -H newc) > "$1"
 }
 
-# boot_file ROLE: the engine build's file.
-boot_file () {
-  slipway engine list --json | jq -r --arg role "$1" --arg boot "$site/state/boot" \
-    '[.. | objects | select(.role? == $role) | .sha256][0] | "\($boot)/\(.)"'
-}
-
 # hardware: the options $hardware of the machine.
 hardware () {
   local name
@@ -69,14 +63,14 @@ site_up || bail "no site"
 site_engine || bail "no engine"
 tools_archive "$TEST_DIR/tools.cpio" || bail "no archive of the tools"
 # The kernel unpacks plain archives before a compressed one, and none after it.
-cat "$TEST_DIR/tools.cpio" "$(boot_file initramfs)" > "$TEST_DIR/initrd" || bail "no engine files"
+cat "$TEST_DIR/tools.cpio" "$(site_boot_file initramfs)" > "$TEST_DIR/initrd" || bail "no engine files"
 uuid=00112233-4455-6677-8899-aabbccddeeff
 hardware || bail "no hardware"
 truncate -s 64M "$TEST_DIR/scratch.img"
 echo '{"name": "look", "steps": [{"action": "inventory"}], "then": "stay"}' > "$TEST_DIR/profile.json"
 slipway profile add "$TEST_DIR/profile.json" && slipway host add lab-01 --mac "$(lab_mac vm)" || bail "no host"
 slipway task start look --hosts lab-01 --json > "$TEST_DIR/start.json" || bail "no task"
-lab_machine vm "$TEST_DIR/scratch.img" -kernel "$(boot_file kernel)" -initrd "$TEST_DIR/initrd" \
+lab_machine vm "$TEST_DIR/scratch.img" -kernel "$(site_boot_file kernel)" -initrd "$TEST_DIR/initrd" \
   -append "console=ttyS0,115200 quiet panic=30 rdinit=/look/init" "${hardware[@]}" || bail "no machine"
 ok "the machine is inventoried" slipway batch wait "$(json "$TEST_DIR/start.json" .id)" --timeout 240s || bail
 ok "the tools look at it" ask_tools
