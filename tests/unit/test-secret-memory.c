@@ -3,6 +3,7 @@
  * dump, and that a low limit is no failure. */
 #include "core/util/secret-memory.h"
 
+#include <config.h>
 #include <fcntl.h>
 #include <jansson.h>
 #include <setjmp.h>
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -97,6 +99,8 @@ static void a_low_limit_is_no_failure(void **state)
     assert_int_equal(status, 0);
 }
 
+#ifndef SLIPWAY_SANITIZED /* its shadow is terabytes, and gcore writes them */
+
 static bool contains(const struct buf *file, const char *text)
 {
     return memmem(file->data, file->length, text, strlen(text)) != NULL;
@@ -113,6 +117,7 @@ static void hold_values(int ready)
     /* A text that Jansson held. */
     secret_memory_wipe_json();
     json_decref(json_sprintf("%s-%s", "sesame", "passed"));
+    (void)prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY); /* where that is asked */
     (void)!write(ready, "", 1);
     (void)pause();
     _exit(plain[0]);
@@ -161,19 +166,22 @@ static void a_core_dump_does_not_hold_it(void **state)
     (void)waitpid(pid, NULL, 0);
     (void)close(pair[0]);
     (void)close(pair[1]);
-    if (!dumped)
-        return; /* no gdb, or nobody may look into others: as above, then */
+    assert_true(dumped);
     assert_true(contains(&core, "sesame-plain"));
     assert_false(contains(&core, "sesame-kept"));
     assert_false(contains(&core, "sesame-passed"));
 }
+
+#endif
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pages_are_locked_and_in_no_dump),
         cmocka_unit_test(a_low_limit_is_no_failure),
+#ifndef SLIPWAY_SANITIZED
         cmocka_unit_test(a_core_dump_does_not_hold_it),
+#endif
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
